@@ -1,0 +1,34 @@
+# Countersign. `make test` is what CI runs; every other target is a part of it or a convenience.
+# CI=true: nothing may be skipped, because .ci/run has installed every tool that a test needs.
+
+GO     ?= go
+export GOTOOLCHAIN ?= local
+
+.PHONY: build dev test unit e2e bench fuzz docs clean
+
+build: ## the static binary, bin/countersign
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/countersign ./cmd/countersign
+
+dev: ## serve both protocols on this machine
+	$(GO) run ./cmd/countersign dev
+
+test: ## everything: vet, unit tests with the race detector, the real binary from outside
+	@sh scripts/test.sh all
+
+unit: ## vet and unit tests only
+	@sh scripts/test.sh unit
+
+e2e: ## the real binary from outside only
+	@sh scripts/test.sh e2e
+
+bench: ## benchmarks with allocation counts, and their ratios to a bare HMAC of the same run
+	@sh scripts/bench.sh
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@sh scripts/fuzz.sh
+
+docs: ## rewrite the tables that are made from the code
+	$(GO) test ./internal/edge/problem -run Docs -update
+
+clean:
+	rm -rf bin

@@ -1,0 +1,122 @@
+package scheme
+
+import "strings"
+
+// capture is one value in a wire template.
+type capture struct {
+	op       op // opKeyID, opTime, opNonce or opMAC; 0 for literal text
+	lit      string
+	set      byteSet
+	min, max int
+	stop     byte // first byte of the literal that follows, when there is one
+	stopped  bool
+	fault    *Fault
+}
+
+// wireHeader is one header that carries credentials.
+type wireHeader struct {
+	name, key                     string // as the profile spells it, and canonical
+	pieces                        []capture
+	missing, duplicate, malformed *Fault
+}
+
+func newWireHeader(name, template string) wireHeader {
+	return wireHeader{
+		name: name, key: canonical(name),
+		missing:   &Fault{FaultMissing, name, "is missing"},
+		duplicate: &Fault{FaultDuplicate, name, "is given more than once"},
+		malformed: &Fault{FaultMalformed, name, "must have the form " + template},
+	}
+}
+
+// only is the captured value that is the whole header, or 0.
+func (w *wireHeader) only() op {
+	if len(w.pieces) == 1 {
+		return w.pieces[0].op
+	}
+	return 0
+}
+
+// read captures this header's values into p, or says what is wrong with it.
+func (s *Scheme) read(w *wireHeader, r *Request, p *Presented) *Fault {
+	values := r.Header[w.key]
+	if len(values) == 0 {
+		return w.missing
+	}
+	if len(values) > 1 {
+		return w.duplicate
+	}
+	rest := values[0]
+	for i := range w.pieces {
+		c := &w.pieces[i]
+		if c.op == 0 {
+			if !strings.HasPrefix(rest, c.lit) {
+				return w.malformed
+			}
+			rest = rest[len(c.lit):]
+			continue
+		}
+		text := rest
+		if c.stopped {
+			n := strings.IndexByte(rest, c.stop)
+			if n < 0 {
+				return w.malformed
+			}
+			text = rest[:n]
+		}
+		rest = rest[len(text):]
+		if !s.take(c, text, p) {
+			return c.fault
+		}
+	}
+	if rest != "" {
+		return w.malformed
+	}
+	return nil
+}
+
+// take checks the form of one captured value and keeps it.
+func (s *Scheme) take(c *capture, text string, p *Presented) bool {
+	if len(text) < c.min || len(text) > c.max {
+		return false
+	}
+	if c.op == opMAC {
+		p.size = s.codec.decode(&p.mac, text)
+		return p.size == s.alg.size
+	}
+	if !c.set.all(text) {
+		return false
+	}
+	switch c.op {
+	case opKeyID:
+		p.KeyID = text
+	case opNonce:
+		p.Nonce = text
+	case opTime:
+		p.TimeText = text
+		var ok bool
+		p.Unix, p.nano, ok = s.time.parse(text)
+		return ok
+	}
+	return true
+}
+
+// write is the header's value for p and a signature.
+func (w *wireHeader) write(p *Presented, signature string) string {
+	var b strings.Builder
+	for i := range w.pieces {
+		switch w.pieces[i].op {
+		case opKeyID:
+			b.WriteString(p.KeyID)
+		case opNonce:
+			b.WriteString(p.Nonce)
+		case opTime:
+			b.WriteString(p.TimeText)
+		case opMAC:
+			b.WriteString(signature)
+		default:
+			b.WriteString(w.pieces[i].lit)
+		}
+	}
+	return b.String()
+}

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Runs the lanes of `make test`. Each lane has a time budget of its own, so that one that hangs is named.
+#   scripts/test.sh all | unit | e2e
+set -eu
+cd "$(dirname "$0")/.."
+lane=${1:-all}
+go=${GO:-go}
+
+say() { printf '== %s\n' "$*"; }
+
+# The race detector needs a C compiler; without one the tests still run here, but not in CI.
+race=-race
+if ! command -v "${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1; then
+    if [ "${CI:-}" = true ]; then
+        echo "CI: no C compiler, and so no race detector; .ci/run must install one" >&2
+        exit 1
+    fi
+    say "no C compiler found: running without the race detector"
+    race=
+fi
+
+unit() {
+    say "format"
+    unformatted=$(gofmt -l $(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go'))
+    [ -z "$unformatted" ] || { echo "not formatted: $unformatted" >&2; exit 1; }
+    say "vet"
+    $go vet ./...
+    say "build without cgo"
+    CGO_ENABLED=0 $go build -o /dev/null ./cmd/countersign
+    say "unit tests ${race:+with the race detector}"
+    # shellcheck disable=SC2046,SC2086
+    $go test $race -timeout 8m $($go list ./... | grep -v '/e2e$')
+    say "tests that the race detector would distort"
+    $go test -timeout 3m -run 'Allocat' ./...
+}
+
+e2e() {
+    say "end to end: the real binary"
+    $go test -count=1 -timeout 8m ./e2e/...
+}
+
+case $lane in
+all) unit; e2e ;;
+unit) unit ;;
+e2e) e2e ;;
+*) echo "usage: scripts/test.sh all|unit|e2e" >&2; exit 2 ;;
+esac
