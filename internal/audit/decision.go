@@ -1,0 +1,173 @@
+package audit
+
+import (
+	"net/netip"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// maxText caps every text of a decision line, in bytes.
+const maxText = 512
+
+// Decision is what is kept of one request and its outcome. Empty fields are left out of the line, but for those that
+// every line has: time, request id, decision, reason, status. Written by the door that served the request.
+type Decision struct {
+	Time        time.Time // of arrival
+	RequestID   string
+	Environment string
+	API         string
+	Allowed     bool
+	Reason      string // access.Reason as text
+	Where       string // header or parameter that Reason is about
+	Status      int    // sent to the caller; 0: nothing was sent
+	Method      string
+	Path        string // of the raw target, without the query
+	Query       string // of the raw target; only its keyed digest is written
+	Protocol    string // "HTTP/1.1", "HTTP/2.0"
+	Partner     string // row id
+	Credential  string // row id, never the key id
+	Version     int
+	Proved      bool
+	Address     netip.Addr // the caller's, as derived
+	Peer        netip.Addr // the other end of the connection
+	Country     string
+	Derivation  string        // how Address was found, where it was refused
+	Other       string        // the environment to which a misused credential belongs
+	Skew        time.Duration // of a refused timestamp
+	Warnings    []string
+	Cause       string // of a fault of ours or of the upstream
+	Duration    time.Duration
+	BytesIn     int64
+	BytesOut    int64
+}
+
+// append writes d as one JSON object and a line feed. digest is the keyed digest of d.Query, empty if there is none.
+func (d *Decision) append(b []byte, digest string) []byte {
+	b = append(b, `{"time":"`...)
+	b = d.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	b = append(b, '"')
+	b = field(b, "request_id", d.RequestID)
+	b = field(b, "environment", d.Environment)
+	b = field(b, "api", d.API)
+	if d.Allowed {
+		b = field(b, "decision", "allow")
+	} else {
+		b = field(b, "decision", "refuse")
+	}
+	b = field(b, "reason", d.Reason)
+	b = field(b, "where", d.Where)
+	b = number(b, "status", int64(d.Status))
+	b = field(b, "method", d.Method)
+	b = field(b, "path", d.Path)
+	b = field(b, "query_digest", digest)
+	b = field(b, "protocol", d.Protocol)
+	b = d.appendIdentity(b)
+	b = d.appendStory(b)
+	b = number(b, "duration_us", d.Duration.Microseconds())
+	b = number(b, "bytes_in", d.BytesIn)
+	b = number(b, "bytes_out", d.BytesOut)
+	return append(b, '}', '\n')
+}
+
+func (d *Decision) appendIdentity(b []byte) []byte {
+	b = field(b, "partner", d.Partner)
+	b = field(b, "credential", d.Credential)
+	if d.Version != 0 {
+		b = number(b, "version", int64(d.Version))
+	}
+	if d.Partner != "" {
+		b = append(b, `,"proved":`...)
+		b = strconv.AppendBool(b, d.Proved)
+	}
+	b = address(b, "address", d.Address)
+	b = address(b, "peer", d.Peer)
+	return field(b, "country", d.Country)
+}
+
+func (d *Decision) appendStory(b []byte) []byte {
+	b = field(b, "derivation", d.Derivation)
+	b = field(b, "other_environment", d.Other)
+	if d.Skew != 0 {
+		b = number(b, "skew_s", int64(d.Skew/time.Second))
+	}
+	if len(d.Warnings) > 0 {
+		b = append(b, `,"warnings":[`...)
+		for i, w := range d.Warnings {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = text(b, w)
+		}
+		b = append(b, ']')
+	}
+	return field(b, "cause", d.Cause)
+}
+
+// field adds a text that is not empty.
+func field(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return text(key(b, name), value)
+}
+
+func number(b []byte, name string, value int64) []byte {
+	return strconv.AppendInt(key(b, name), value, 10)
+}
+
+func address(b []byte, name string, a netip.Addr) []byte {
+	if !a.IsValid() {
+		return b
+	}
+	b = append(key(b, name), '"')
+	return append(a.AppendTo(b), '"')
+}
+
+func key(b []byte, name string) []byte {
+	b = append(b, ',', '"')
+	b = append(b, name...)
+	return append(b, '"', ':')
+}
+
+const hexDigits = "0123456789abcdef"
+
+// text adds value as a JSON string of plain ASCII: everything else is escaped, invalid UTF-8 becomes U+FFFD, and what is
+// longer than maxText is cut and marked.
+func text(b []byte, value string) []byte {
+	cut := len(value) > maxText
+	if cut {
+		value = value[:maxText]
+	}
+	b = append(b, '"')
+	for i := 0; i < len(value); {
+		c := value[i]
+		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' {
+			b = append(b, c)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(value[i:])
+		b = escape(b, r)
+		i += size
+	}
+	if cut {
+		b = append(b, "...[cut]"...)
+	}
+	return append(b, '"')
+}
+
+func escape(b []byte, r rune) []byte {
+	switch {
+	case r == '"' || r == '\\':
+		return append(b, '\\', byte(r))
+	case r > 0xffff:
+		r -= 0x10000
+		return unit(unit(b, 0xd800+r>>10), 0xdc00+r&0x3ff)
+	}
+	return unit(b, r)
+}
+
+func unit(b []byte, r rune) []byte {
+	return append(b, '\\', 'u', hexDigits[r>>12&15], hexDigits[r>>8&15], hexDigits[r>>4&15], hexDigits[r&15])
+}

@@ -1,0 +1,98 @@
+package partner
+
+import (
+	"time"
+
+	"countersign.dev/internal/secret"
+)
+
+// Kind tells the two kinds of credential apart.
+type Kind string
+
+const (
+	// App is an app key with a partner id and a partner secret, exchanged for access tokens (seed: Accessing the API).
+	App Kind = "app"
+	// SigningKey is an API token with an API secret that signs requests (seed: API Authentication).
+	SigningKey Kind = "signing_key"
+)
+
+// MaxFailures is how many consecutive failed authentications lock an app credential.
+const MaxFailures = 5
+
+// Credential is what an environment issued to a partner. Its versions carry the secrets, so that a rotation can overlap.
+type Credential struct {
+	ID          string // row identity, "crd_" and 26 characters; this, never the key id, goes into records and identity headers
+	PartnerID   string
+	Environment string
+	Kind        Kind
+	KeyID       string    // on the wire: the app key or the API token; 32 lower-case hex digits, 128 random bits
+	Login       string    // App only: the partner id of the wire's Partner Authentication; decimal digits
+	Generation  uint32    // App only: access tokens of an older generation are dead
+	Failures    int       // App only: consecutive failed authentications
+	LockedAt    time.Time // App only; zero: not locked
+	RevokedAt   time.Time // zero: not revoked
+	CreatedAt   time.Time
+	Versions    []Version // newest first; empty: nothing can be proved with this credential
+}
+
+// Version is one secret of a credential with the span in which it counts.
+type Version struct {
+	Number    int
+	Secret    secret.Value // SigningKey only: the API secret's bytes, in memory only, never stored or shown in clear
+	Sealed    []byte       // SigningKey only: Secret as a store keeps it, sealed to this row; nil wherever Secret is in clear
+	Hash      string       // App only: argon2id in PHC form
+	NotBefore time.Time    // zero: from the beginning
+	NotAfter  time.Time    // zero: until revoked; an absolute end, evaluated at use (security rule 36)
+	ByPartner bool         // the partner chose this secret over the wire; nobody else ever knew it
+}
+
+// Live reports whether v counts at now. Both bounds are inclusive.
+func (v Version) Live(now time.Time) bool {
+	return !(!v.NotBefore.IsZero() && now.Before(v.NotBefore)) && !(!v.NotAfter.IsZero() && now.After(v.NotAfter))
+}
+
+// Locked reports whether c may not authenticate until an operator unlocks it.
+func (c Credential) Locked() bool { return !c.LockedAt.IsZero() || c.Failures >= MaxFailures }
+
+// Validate reports what is wrong with c, or nil.
+func (c Credential) Validate() error {
+	switch {
+	case c.ID == "" || c.PartnerID == "" || c.Environment == "":
+		return invalid("a credential names itself, its partner and its environment")
+	case c.Kind != App && c.Kind != SigningKey:
+		return invalid("unknown kind of credential %q", c.Kind)
+	case !IsKeyID(c.KeyID):
+		return invalid("a key id has 32 lower-case hex digits")
+	case c.Kind == App && !isDigits(c.Login):
+		return invalid("an app's partner id has 1 to 20 decimal digits")
+	case c.Kind == SigningKey && c.Login != "":
+		return invalid("only an app has a partner id")
+	}
+	return nil
+}
+
+// IsKeyID reports whether s has the form of every key id that is ever issued: 32 lower-case hex digits. Anything else is
+// an unknown credential without a look-up.
+func IsKeyID(s string) bool {
+	if len(s) != 32 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func isDigits(s string) bool {
+	if s == "" || len(s) > 20 {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

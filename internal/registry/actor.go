@@ -1,0 +1,66 @@
+package registry
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ActorKind says what sort of actor changed something.
+type ActorKind string
+
+// The kinds of actor. Only operators approve; partners change nothing but their own secret, over the wire.
+const (
+	Operator ActorKind = "operator"
+	Partner  ActorKind = "partner"
+	System   ActorKind = "system"
+)
+
+// Actor is who changes something. The zero value is nobody and may change nothing. The local command line's actor is the
+// operating system's user: whoever has the disk is root (design decision 14).
+type Actor struct {
+	Kind ActorKind
+	Name string // 1 to 200 bytes, one line: a user's name, a partner's login, a part of the system
+}
+
+// String is the form in which an actor is written down and compared: "operator:alice".
+func (a Actor) String() string { return string(a.Kind) + ":" + a.Name }
+
+// manages returns nil if a may use the operators' use cases.
+func (a Actor) manages() error {
+	if a.Kind != Operator && a.Kind != System {
+		return fmt.Errorf("%w: %q is no operator", ErrActor, a.Kind)
+	}
+	if a.Name == "" || strings.TrimSpace(a.Name) != a.Name || checkLine("an actor's name", a.Name, 200) != nil {
+		return fmt.Errorf("%w: an actor has a name of one line", ErrActor)
+	}
+	return nil
+}
+
+// checkLine refuses text that could not stand in one line of a listing: control and format characters, line separators.
+func checkLine(what, text string, limit int) error {
+	if len(text) > limit {
+		return fmt.Errorf("%w: %s has at most %d bytes", ErrArgument, what, limit)
+	}
+	bad := func(r rune) bool {
+		return unicode.Is(unicode.C, r) || unicode.Is(unicode.Zl, r) || unicode.Is(unicode.Zp, r)
+	}
+	if !utf8.ValidString(text) || strings.ContainsFunc(text, bad) {
+		return fmt.Errorf("%w: %s is one line of valid UTF-8 without control characters", ErrArgument, what)
+	}
+	return nil
+}
+
+// checkEnvironment allows what can stand in a path, a header and a file name alike.
+func checkEnvironment(name string) error {
+	ok := name != "" && len(name) <= 63 && name[0] != '-' && name[0] != '_'
+	for i := range len(name) {
+		c := name[i]
+		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-' || c == '_')
+	}
+	if !ok {
+		return fmt.Errorf("%w: an environment's name has 1 to 63 of a-z, 0-9, - and _, and begins with a letter or digit", ErrArgument)
+	}
+	return nil
+}

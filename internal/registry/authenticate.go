@@ -1,0 +1,150 @@
+package registry
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"time"
+
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/secret"
+)
+
+// Outcome is what an authentication came to. The zero value is none of them and proves nothing.
+type Outcome uint8
+
+// The outcomes of Authenticate and ChangeSecret.
+const (
+	Proved Outcome = iota + 1 // the caller knows the secret
+	Wrong                     // no such login with this credential, revoked, or not the secret
+	Locked                    // five consecutive failures; an operator unlocks
+	Busy                      // no capacity; nothing was counted
+)
+
+// String is the outcome's name in lower case.
+func (o Outcome) String() string {
+	switch o {
+	case Proved:
+		return "proved"
+	case Wrong:
+		return "wrong"
+	case Locked:
+		return "locked"
+	case Busy:
+		return "busy"
+	}
+	return "none"
+}
+
+// Authenticate checks the login and secret that were presented together with an app credential (seed: Partner
+// Authentication; security rule 30). An error means that we broke; the caller answers 503, and the outcome is zero.
+//
+// Wrong answers count only when login is the credential's own: the attempt is written down durably before the secret is
+// hashed, and cleared when it proves right, so that neither parallel guesses nor a killed process get more than
+// partner.MaxFailures guesses. The fifth consecutive failure answers Wrong and locks; every further one answers Locked
+// without a hash. Success resets the count. A wrong login, an unknown, revoked or other kind of credential takes a dummy
+// hash and counts nothing. Callers beyond the bounded number per credential wait their turn and may get Busy.
+//
+// presented is not kept, and wiping it stays with the caller.
+func (r *Registry) Authenticate(ctx context.Context, credentialID, login string, presented []byte) (Outcome, error) {
+	outcome, err := r.attempt(ctx, credentialID, login, presented, nil)
+	if err != nil {
+		return 0, fmt.Errorf("authenticate: %w", err)
+	}
+	return outcome, nil
+}
+
+// proof is what happens with a credential whose secret was proved. prepare runs before the closing transaction and may
+// hash; finish runs inside it.
+type proof struct {
+	prepare func(ctx context.Context) error
+	finish  func(tx Tx, c *partner.Credential, now time.Time) error
+}
+
+func (r *Registry) attempt(ctx context.Context, id, login string, presented []byte, then *proof) (Outcome, error) {
+	belongs, err := r.belongs(ctx, id, login)
+	if err != nil {
+		return 0, err
+	}
+	if !belongs {
+		return r.stranger(ctx, presented)
+	}
+	at := r.gates.come(id)
+	if at == nil {
+		return Busy, nil
+	}
+	defer r.gates.leave(id, at)
+	c, outcome, err := r.begin(ctx, at, id)
+	if outcome != 0 || err != nil {
+		if outcome == Wrong { // revoked between the two readings
+			return r.stranger(ctx, presented)
+		}
+		return outcome, err
+	}
+	return r.judge(ctx, at, c, presented, then)
+}
+
+// belongs reports whether login is that of the app credential id, which is neither unknown nor revoked.
+func (r *Registry) belongs(ctx context.Context, id, login string) (bool, error) {
+	c, err := view(ctx, r.store, func(tx Tx) (partner.Credential, error) {
+		c, _, err := tx.Credential(id)
+		return c, err
+	})
+	same := subtle.ConstantTimeCompare([]byte(c.Login), []byte(login)) == 1
+	return err == nil && same && c.Login != "" && c.Kind == partner.App && c.RevokedAt.IsZero(), err
+}
+
+// stranger answers somebody who may not even fail: same work, no count.
+func (r *Registry) stranger(ctx context.Context, presented []byte) (Outcome, error) {
+	switch err := r.hasher.Dummy(ctx, presented); {
+	case errors.Is(err, secret.ErrBusy):
+		return Busy, nil
+	case err != nil:
+		return 0, err
+	}
+	return Wrong, nil
+}
+
+// judge hashes, with the attempt written down, and settles it. The settlement is not given up when the caller leaves:
+// an honest one who hangs up must not be counted.
+func (r *Registry) judge(ctx context.Context, at *gate, c partner.Credential, presented []byte, then *proof) (Outcome, error) {
+	number, err := r.proves(ctx, c, presented)
+	if err == nil && number != 0 && then != nil && then.prepare != nil {
+		err = then.prepare(ctx)
+	}
+	lasting := context.WithoutCancel(ctx)
+	switch {
+	case err != nil:
+		void := r.void(lasting, at, c.ID)
+		if errors.Is(err, secret.ErrBusy) && void == nil {
+			return Busy, nil
+		}
+		return 0, errors.Join(err, void)
+	case number == 0:
+		return r.fail(lasting, at, c.ID)
+	}
+	return r.succeed(lasting, at, c.ID, number, then)
+}
+
+// proves returns the number of the live version that presented belongs to, or 0. Without a live version it still hashes.
+func (r *Registry) proves(ctx context.Context, c partner.Credential, presented []byte) (int, error) {
+	hashed := false
+	for _, v := range c.Versions {
+		if !v.Live(r.now()) {
+			continue
+		}
+		hashed = true
+		match, err := r.hasher.Verify(ctx, v.Hash, presented)
+		if err != nil {
+			return 0, fmt.Errorf("credential %s, version %d: %w", c.ID, v.Number, err)
+		}
+		if match {
+			return v.Number, nil
+		}
+	}
+	if !hashed {
+		return 0, r.hasher.Dummy(ctx, presented)
+	}
+	return 0, nil
+}

@@ -1,0 +1,351 @@
+package registry_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/registry"
+	"countersign.dev/internal/secret"
+)
+
+// try authenticates and checks the outcome.
+func (w *world) try(app registry.Issued, presented string, want registry.Outcome) {
+	w.t.Helper()
+	if got, err := w.Authenticate(ctx, app.Credential.ID, app.Login, []byte(presented)); got != want || err != nil {
+		w.t.Errorf("%q: %v, %v, expected %v", presented, got, err, want)
+	}
+}
+
+// failures is the durable count.
+func (w *world) failures(app registry.Issued) int {
+	w.t.Helper()
+	return w.credential(app.Credential.ID).Failures
+}
+
+func TestRule30FiveConsecutiveFailuresLock(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	right := string(app.Secret.Bytes())
+	w.try(app, right, registry.Proved)
+	for range 4 {
+		w.try(app, "wrong", registry.Wrong)
+	}
+	w.try(app, right, registry.Proved) // success resets
+	if n := w.failures(app); n != 0 {
+		t.Errorf("%d failures after a success", n)
+	}
+	for i := range 5 {
+		w.try(app, "wrong", registry.Wrong)
+		if n := w.failures(app); n != i+1 {
+			t.Errorf("%d failures after %d", n, i+1)
+		}
+	}
+	row := w.last(registry.Actor{Kind: registry.System, Name: "registry"}, audit.CredentialLocked, app.Credential.ID)
+	if !strings.Contains(row.Detail, "5 consecutive failures") {
+		t.Error(row.Detail)
+	}
+	verified, dummies := w.hasher.counts()
+	w.try(app, right, registry.Locked)
+	w.try(app, "wrong", registry.Locked)
+	if v, d := w.hasher.counts(); v != verified || d != dummies {
+		t.Error("a locked credential was hashed")
+	}
+	w.restart()
+	w.clock.pass(1000 * time.Hour)
+	w.try(app, right, registry.Locked)
+	unlocked, err := w.Unlock(ctx, alice, app.Credential.ID)
+	if err != nil || len(unlocked) != 1 || unlocked[0] != app.Credential.ID {
+		t.Errorf("%v, %v", unlocked, err)
+	}
+	w.last(alice, audit.CredentialOpened, app.Credential.ID)
+	w.try(app, right, registry.Proved)
+}
+
+func TestUnlockByPartner(t *testing.T) {
+	w := newWorld(t)
+	first := w.app()
+	id := first.Credential.PartnerID
+	second, err := w.IssueApp(ctx, alice, id, "sandbox")
+	w.must(err)
+	_, err = w.IssueSigningKey(ctx, alice, id, "sandbox")
+	w.must(err)
+	w.refuse(nil, func() error { _, err := w.Unlock(ctx, alice, id); return err }) // nothing to unlock
+	for range 5 {
+		w.try(first, "wrong", registry.Wrong)
+	}
+	w.try(second, string(second.Secret.Bytes()), registry.Proved) // each credential has its own count
+	unlocked, err := w.Unlock(ctx, alice, id)
+	if err != nil || len(unlocked) != 1 || unlocked[0] != first.Credential.ID {
+		t.Errorf("%v, %v", unlocked, err)
+	}
+	w.refuse(registry.ErrNotFound, func() error { _, err := w.Unlock(ctx, alice, "ptn_none"); return err })
+}
+
+func TestRule30AStrangerCannotLockAPartnerOut(t *testing.T) {
+	w := newWorld(t)
+	app, other, key := w.app(), w.app(), w.signingKey()
+	w.must(w.RevokeCredential(ctx, alice, other.Credential.ID, ""))
+	for name, call := range map[string]struct{ credential, login, secret string }{
+		"another partner's login":   {app.Credential.ID, other.Login, string(other.Secret.Bytes())},
+		"no login":                  {app.Credential.ID, "", string(app.Secret.Bytes())},
+		"part of the login":         {app.Credential.ID, app.Login[:12], string(app.Secret.Bytes())},
+		"more than the login":       {app.Credential.ID, app.Login + "0", string(app.Secret.Bytes())},
+		"revoked, right secret":     {other.Credential.ID, other.Login, string(other.Secret.Bytes())},
+		"unknown credential":        {"crd_none", app.Login, string(app.Secret.Bytes())},
+		"a signing key":             {key.Credential.ID, "", string(key.Secret.Bytes())},
+		"a signing key, some login": {key.Credential.ID, app.Login, string(key.Secret.Bytes())},
+	} {
+		for range 7 {
+			verified, dummies := w.hasher.counts()
+			outcome, err := w.Authenticate(ctx, call.credential, call.login, []byte(call.secret))
+			if outcome != registry.Wrong || err != nil {
+				t.Errorf("%s: %v, %v", name, outcome, err)
+			}
+			if v, d := w.hasher.counts(); v != verified || d != dummies+1 {
+				t.Errorf("%s: %d hashes and %d dummies", name, v-verified, d-dummies)
+			}
+		}
+	}
+	if w.failures(app)+w.failures(other)+w.failures(key) != 0 {
+		t.Error("a stranger's attempts were counted")
+	}
+	w.try(app, string(app.Secret.Bytes()), registry.Proved)
+}
+
+func TestRule30TheAttemptIsDurableBeforeTheHash(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	counted := -1
+	w.hasher.during = func() { counted = w.failures(app) }
+	w.try(app, string(app.Secret.Bytes()), registry.Proved)
+	if counted != 1 || w.failures(app) != 0 {
+		t.Errorf("%d written down during the hash, %d after it", counted, w.failures(app))
+	}
+}
+
+func TestRule30AnAttemptThatWasCutShortCountsAsAFailure(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	for range 4 {
+		w.try(app, "wrong", registry.Wrong)
+	}
+	w.hasher.during = func() { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = w.Authenticate(ctx, app.Credential.ID, app.Login, app.Secret.Bytes())
+	}()
+	w.hasher.during = nil
+	w.restart()
+	verified, _ := w.hasher.counts()
+	w.try(app, string(app.Secret.Bytes()), registry.Locked)
+	if v, _ := w.hasher.counts(); v != verified {
+		t.Error("hashed")
+	}
+	if c := w.credential(app.Credential.ID); c.LockedAt.IsZero() {
+		t.Error("the lock is not written down")
+	}
+	w.last(registry.Actor{Kind: registry.System, Name: "registry"}, audit.CredentialLocked, app.Credential.ID)
+}
+
+// parallel runs n calls at once and counts their outcomes.
+func (w *world) parallel(n int, call func(i int) (registry.Outcome, error)) map[registry.Outcome]int {
+	w.t.Helper()
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	count := map[registry.Outcome]int{}
+	for i := range n {
+		all.Go(func() {
+			outcome, err := call(i)
+			if err != nil {
+				w.t.Error(err)
+			}
+			mu.Lock()
+			count[outcome]++
+			mu.Unlock()
+		})
+	}
+	all.Wait()
+	return count
+}
+
+func TestRule30ParallelGuessesDoNotOutrunTheCounter(t *testing.T) {
+	for name, parallel := range map[string]int{"default": 0, "one": 1, "most": 5} {
+		w := newWorld(t, func(c *registry.Config) { c.Parallel, c.QueueWait = parallel, time.Minute })
+		app := w.app()
+		count := w.parallel(100, func(int) (registry.Outcome, error) {
+			return w.Authenticate(ctx, app.Credential.ID, app.Login, []byte("wrong"))
+		})
+		verified, dummies := w.hasher.counts()
+		if verified != 5 || dummies != 0 || count[registry.Wrong] != 5 || count[registry.Locked] != 95 {
+			t.Errorf("%s: %d hashes, %d dummies, %v", name, verified, dummies, count)
+		}
+		if w.failures(app) != 5 || w.credential(app.Credential.ID).LockedAt.IsZero() {
+			t.Errorf("%s: %d failures", name, w.failures(app))
+		}
+	}
+}
+
+func TestRule30ParallelHonestCallsAllSucceed(t *testing.T) {
+	for _, before := range []int{0, 4} {
+		w := newWorld(t, func(c *registry.Config) { c.QueueWait = time.Minute })
+		app := w.app()
+		for range before {
+			w.try(app, "wrong", registry.Wrong)
+		}
+		count := w.parallel(100, func(int) (registry.Outcome, error) {
+			return w.Authenticate(ctx, app.Credential.ID, app.Login, app.Secret.Bytes())
+		})
+		if count[registry.Proved] != 100 || w.failures(app) != 0 {
+			t.Errorf("after %d failures: %v, %d counted", before, count, w.failures(app))
+		}
+	}
+}
+
+func TestRule30RightAndWrongTogetherNeverExceedFiveInARow(t *testing.T) {
+	w := newWorld(t, func(c *registry.Config) { c.Parallel, c.QueueWait = 5, time.Minute })
+	app := w.app()
+	var mu sync.Mutex
+	most := 0
+	w.hasher.during = func() {
+		n := w.failures(app)
+		mu.Lock()
+		most = max(most, n)
+		mu.Unlock()
+	}
+	count := w.parallel(60, func(i int) (registry.Outcome, error) {
+		presented := app.Secret.Bytes()
+		if i%3 == 0 {
+			presented = []byte("wrong")
+		}
+		return w.Authenticate(ctx, app.Credential.ID, app.Login, presented)
+	})
+	if most > partner.MaxFailures || count[registry.Busy] != 0 {
+		t.Errorf("the count went up to %d; %v", most, count)
+	}
+	locked := !w.credential(app.Credential.ID).LockedAt.IsZero()
+	if locked != (count[registry.Locked] > 0) && count[registry.Locked] > 0 {
+		t.Errorf("locked is %v with %v", locked, count)
+	}
+}
+
+func TestBusyIsNotCounted(t *testing.T) {
+	w := newWorld(t, func(c *registry.Config) { c.Queue, c.Parallel = 2, 1 })
+	app := w.app()
+	inside, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.hasher.during = func() {
+		once.Do(func() { close(inside); <-release })
+	}
+	var all sync.WaitGroup
+	all.Go(func() { w.try(app, string(app.Secret.Bytes()), registry.Proved) })
+	<-inside // one is hashing
+	leaving, leave := context.WithCancel(ctx)
+	waited := make(chan registry.Outcome)
+	all.Go(func() {
+		outcome, err := w.Authenticate(leaving, app.Credential.ID, app.Login, []byte("wrong"))
+		if err != nil {
+			t.Error(err)
+		}
+		waited <- outcome
+	})
+	for w.Callers(app.Credential.ID) != 2 { // the second arrives; nothing else can happen to it
+		done := make(chan struct{})
+		go close(done)
+		<-done
+	}
+	w.try(app, "wrong", registry.Busy) // the third finds no room
+	leave()
+	if outcome := <-waited; outcome != registry.Busy {
+		t.Errorf("a caller that left the queue: %v", outcome)
+	}
+	close(release)
+	all.Wait()
+	if n := w.failures(app); n != 0 || w.Callers(app.Credential.ID) != 0 {
+		t.Errorf("%d counted, %d still there", n, w.Callers(app.Credential.ID))
+	}
+}
+
+func TestHasherThatIsBusyOrBrokenIsNotCounted(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	broken := errors.New("broken")
+	for fault, want := range map[error]registry.Outcome{secret.ErrBusy: registry.Busy, broken: 0} {
+		w.hasher.fail = func() error { return fault }
+		for _, login := range []string{app.Login, "1"} {
+			for range 6 {
+				outcome, err := w.Authenticate(ctx, app.Credential.ID, login, []byte("wrong"))
+				if outcome != want || (want == 0) != errors.Is(err, broken) {
+					t.Errorf("%v, %v", outcome, err)
+				}
+			}
+		}
+		if n := w.failures(app); n != 0 {
+			t.Errorf("%d counted", n)
+		}
+	}
+}
+
+func TestAnHonestCallerWhoHangsUpIsNotCounted(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	leaving, leave := context.WithCancel(ctx)
+	w.hasher.during = leave
+	if outcome, err := w.Authenticate(leaving, app.Credential.ID, app.Login, app.Secret.Bytes()); outcome != registry.Proved || err != nil {
+		t.Errorf("%v, %v", outcome, err)
+	}
+	if n := w.failures(app); n != 0 {
+		t.Errorf("%d counted", n)
+	}
+}
+
+func TestWhatWasRevokedDuringTheHashProvesNothing(t *testing.T) {
+	for name, end := range map[string]func(w *world, id string) error{
+		"revoked": func(w *world, id string) error { return w.RevokeCredential(ctx, alice, id, "") },
+		"rotated": func(w *world, id string) error { _, err := w.Rotate(ctx, alice, id, time.Time{}); return err },
+	} {
+		w := newWorld(t)
+		app := w.app()
+		w.hasher.during = func() { w.must(end(w, app.Credential.ID)) }
+		if outcome, err := w.Authenticate(ctx, app.Credential.ID, app.Login, app.Secret.Bytes()); outcome != registry.Wrong || err != nil {
+			t.Errorf("%s: %v, %v", name, outcome, err)
+		}
+	}
+}
+
+func TestAFailureDuringAnUnlockStillCounts(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	for range 4 {
+		w.try(app, "wrong", registry.Wrong)
+	}
+	w.hasher.during = func() { _, err := w.Unlock(ctx, alice, app.Credential.ID); w.must(err) }
+	w.try(app, "wrong", registry.Wrong)
+	if n := w.failures(app); n != 1 {
+		t.Errorf("%d counted", n)
+	}
+}
+
+func TestAppWithoutALiveVersionIsWrongAndCounted(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	w.raw("UPDATE version SET not_after = 1")
+	w.try(app, string(app.Secret.Bytes()), registry.Wrong)
+	if _, dummies := w.hasher.counts(); dummies != 1 || w.failures(app) != 1 {
+		t.Errorf("%d dummies, %d failures", dummies, w.failures(app))
+	}
+}
+
+func TestOutcomesHaveNames(t *testing.T) {
+	for outcome, want := range map[registry.Outcome]string{0: "none", registry.Proved: "proved", registry.Wrong: "wrong",
+		registry.Locked: "locked", registry.Busy: "busy", 99: "none"} {
+		if outcome.String() != want {
+			t.Errorf("%d is %s", outcome, outcome)
+		}
+	}
+}

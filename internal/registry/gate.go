@@ -1,0 +1,82 @@
+package registry
+
+import (
+	"context"
+	"sync"
+)
+
+// gates lets a bounded number of callers of one credential in at once and makes the others wait, so that parallel guesses
+// cannot outrun the count in the store while parallel honest calls all get their turn.
+type gates struct {
+	room int // callers of one credential, waiting ones included
+
+	mu   sync.Mutex
+	open map[string]*gate // a gate exists while somebody is at it
+}
+
+// gate is the turnstile of one credential. Whoever holds the turn may look at and change written and the store's count
+// together; nobody holds it while a hash is computed.
+type gate struct {
+	callers int           // guarded by gates.mu
+	turn    chan struct{} // holds one token
+	written int           // attempts that are written down and not settled; guarded by turn
+	settled chan struct{} // closed and replaced with every settlement; guarded by turn
+}
+
+// come returns the gate of a credential, or nil when too many are there already.
+func (g *gates) come(credentialID string) *gate {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	at := g.open[credentialID]
+	if at == nil {
+		at = &gate{turn: make(chan struct{}, 1), settled: make(chan struct{})}
+		at.turn <- struct{}{}
+		g.open[credentialID] = at
+	}
+	if at.callers >= g.room {
+		return nil
+	}
+	at.callers++
+	return at
+}
+
+// leave ends what come began.
+func (g *gates) leave(credentialID string, at *gate) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if at.callers--; at.callers == 0 {
+		delete(g.open, credentialID)
+	}
+}
+
+// take waits for the turn; false when ctx ended first.
+func (g *gate) take(ctx context.Context) bool {
+	select {
+	case <-g.turn:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (g *gate) give() { g.turn <- struct{}{} }
+
+// wait gives the turn away until an attempt is settled, then takes it again; false when ctx ended first, and then the
+// caller does not have the turn.
+func (g *gate) wait(ctx context.Context) bool {
+	settled := g.settled
+	g.give()
+	select {
+	case <-settled:
+		return g.take(ctx)
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// settle counts one attempt as settled and wakes those who wait. The caller has the turn.
+func (g *gate) settle() {
+	g.written--
+	close(g.settled)
+	g.settled = make(chan struct{})
+}

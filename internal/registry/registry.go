@@ -1,0 +1,141 @@
+// Package registry owns the use cases that change the register: onboarding and reviewing partners, issuing, rotating and
+// revoking credentials, network rules, sealing keys, and the two calls with which a partner proves and changes its secret.
+// Every one names its actor and writes its change row in the transaction of the change itself.
+//
+// It refuses: an approval by the person who asked for it; a credential where the review is not approved; a change without
+// an actor; a guess beyond the fifth, however many come at once and whenever the process is killed.
+//
+// The attacks it answers: the quiet change, the colleague who approves himself, guessing partner secrets in parallel or
+// across restarts, locking a partner out from elsewhere (security rule 30), and a sealed value moved to another row.
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/secret"
+)
+
+// Errors of the use cases. Values that no part of the product could handle wrap partner.ErrInvalid.
+var (
+	ErrActor     = errors.New("this actor may not do this")
+	ErrFourEyes  = errors.New("whoever asked for a review does not approve it")
+	ErrArgument  = errors.New("argument refused")
+	ErrNotFound  = errors.New("not found")
+	ErrAmbiguous = errors.New("several partners fit")
+	ErrState     = errors.New("not possible in the present state")
+)
+
+// Hasher hashes partner secrets; secret.Hasher is one. Its methods return an error that wraps secret.ErrBusy when it has
+// no capacity; nothing was hashed then.
+type Hasher interface {
+	Hash(ctx context.Context, plain []byte) (string, error)
+	Verify(ctx context.Context, hash string, plain []byte) (bool, error)
+	Dummy(ctx context.Context, plain []byte) error
+}
+
+// Sealer seals secrets at rest, each to the identity of its row; secret.Ring is one.
+type Sealer interface {
+	Seal(row, plain []byte) ([]byte, error)
+	Open(row, sealed []byte) (secret.Value, error)
+}
+
+// Defaults of Config.
+const (
+	DefaultParallel  = 2
+	DefaultQueue     = 128
+	DefaultQueueWait = 10 * time.Second
+)
+
+// Config says what New needs. The first five fields must be set.
+type Config struct {
+	Store  Store
+	Ring   Sealer
+	Hasher Hasher
+	Now    func() time.Time
+	Rand   io.Reader
+
+	Parallel  int           // authentications of one credential that are hashed at once, 1 to partner.MaxFailures; 0: DefaultParallel
+	Queue     int           // authentications of one credential at once, waiting ones included; 0: DefaultQueue
+	QueueWait time.Duration // the longest wait for a turn; 0: DefaultQueueWait
+}
+
+// Registry is the register's use cases over one store. Safe for concurrent use. It holds nothing open: whoever opened the
+// store closes it, after the last call has returned. One process at a time answers Authenticate and ChangeSecret on one
+// store; the other use cases may run in any number of processes.
+type Registry struct {
+	store  Store
+	ring   Sealer
+	hasher Hasher
+	clock  func() time.Time
+	random io.Reader
+
+	parallel  int
+	queueWait time.Duration
+	gates     gates
+}
+
+// New returns a Registry, or an error that names the missing or impossible field.
+func New(cfg Config) (*Registry, error) {
+	switch {
+	case cfg.Store == nil, cfg.Ring == nil, cfg.Hasher == nil, cfg.Now == nil, cfg.Rand == nil:
+		return nil, errors.New("new registry: Store, Ring, Hasher, Now and Rand must be set")
+	case cfg.Parallel < 0 || cfg.Parallel > partner.MaxFailures:
+		return nil, fmt.Errorf("new registry: Parallel is 1 to %d", partner.MaxFailures)
+	case cfg.Queue < 0 || cfg.QueueWait < 0:
+		return nil, errors.New("new registry: Queue and QueueWait are not negative")
+	}
+	r := &Registry{store: cfg.Store, ring: cfg.Ring, hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
+		parallel: cfg.Parallel, queueWait: cfg.QueueWait, gates: gates{room: cfg.Queue, open: map[string]*gate{}}}
+	if r.parallel == 0 {
+		r.parallel = DefaultParallel
+	}
+	if r.queueWait == 0 {
+		r.queueWait = DefaultQueueWait
+	}
+	if r.gates.room == 0 {
+		r.gates.room = DefaultQueue
+	}
+	return r, nil
+}
+
+// resolution is that of every stored time: what all engines can keep.
+const resolution = time.Microsecond
+
+// now is as it comes back from a store: in UTC, cut to the resolution, without a monotonic part.
+func (r *Registry) now() time.Time { return r.clock().UTC().Truncate(resolution) }
+
+// record writes the change row that belongs to the change in tx.
+func (r *Registry) record(tx Tx, actor Actor, action audit.Action, subject, detail string) error {
+	return tx.Record(audit.Change{At: r.now(), Actor: actor.String(), Action: action, Subject: subject, Detail: detail})
+}
+
+// update runs one operator's use case: the actor is checked first, errors carry the name of the use case.
+func (r *Registry) update(ctx context.Context, actor Actor, what string, change func(Tx) error) error {
+	if err := actor.manages(); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if err := r.store.Update(ctx, change); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// openPartner finds a partner that is not closed.
+func openPartner(tx Tx, id string) (partner.Partner, error) {
+	p, found, err := tx.Partner(id)
+	switch {
+	case err != nil:
+		return partner.Partner{}, err
+	case !found:
+		return partner.Partner{}, fmt.Errorf("partner %q: %w", id, ErrNotFound)
+	case p.Closed:
+		return partner.Partner{}, fmt.Errorf("partner %s is closed: %w", id, ErrState)
+	}
+	return p, nil
+}

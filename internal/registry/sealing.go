@@ -1,0 +1,75 @@
+package registry
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"strconv"
+
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/secret"
+)
+
+// EnsureSealingKey makes a sealing key for an environment that has none which may seal; otherwise it changes nothing.
+// Errors: ErrActor, ErrArgument, secret.ErrRandom, the store's.
+func (r *Registry) EnsureSealingKey(ctx context.Context, actor Actor, environment string) error {
+	return r.sealingKey(ctx, actor, environment, audit.SealingKeyMade)
+}
+
+// RotateSealingKey makes a new sealing key for an environment and retires those that sealed until now. They still open
+// what they sealed. Errors as EnsureSealingKey, and ErrState when an environment has run out of key ids.
+func (r *Registry) RotateSealingKey(ctx context.Context, actor Actor, environment string) error {
+	return r.sealingKey(ctx, actor, environment, audit.SealingKeyRotated)
+}
+
+func (r *Registry) sealingKey(ctx context.Context, actor Actor, environment string, action audit.Action) error {
+	const what = "make sealing key"
+	if err := checkEnvironment(environment); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return r.update(ctx, actor, what, func(tx Tx) error {
+		keys, err := tx.SealingKeys(environment)
+		if err != nil {
+			return err
+		}
+		var highest uint32
+		for _, key := range keys {
+			highest = max(highest, key.ID)
+			if !key.RetiredAt.IsZero() {
+				continue
+			}
+			if action == audit.SealingKeyMade {
+				return nil
+			}
+			key.RetiredAt = r.now()
+			if err := tx.PutSealingKey(key); err != nil {
+				return err
+			}
+		}
+		if highest == math.MaxUint32 {
+			return fmt.Errorf("no key id is left: %w", ErrState)
+		}
+		if err := r.putSealingKey(tx, environment, highest+1); err != nil {
+			return err
+		}
+		return r.record(tx, actor, action, environment, fmt.Sprintf("key %d", highest+1))
+	})
+}
+
+func (r *Registry) putSealingKey(tx Tx, environment string, id uint32) error {
+	plain, err := secret.SealKey(r.random)
+	if err != nil {
+		return err
+	}
+	defer plain.Zero()
+	sealed, err := r.ring.Seal(sealingRow(environment, id), plain.Bytes())
+	if err != nil {
+		return err
+	}
+	return tx.PutSealingKey(partner.SealingKey{Environment: environment, ID: id, Sealed: sealed, CreatedAt: r.now()})
+}
+
+func sealingRow(environment string, id uint32) []byte {
+	return secret.Row("sealing key", environment, strconv.FormatUint(uint64(id), 10))
+}

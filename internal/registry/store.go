@@ -1,0 +1,75 @@
+package registry
+
+import (
+	"context"
+
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
+)
+
+// Store keeps the register. Its rules, which every engine proves by running the suite of internal/store/storetest:
+// an Update is applied whole or not at all, and when it returns nil it is durable; an Update that changes anything but the
+// count of failures must Record a change, or it is refused; Views see one consistent moment. Errors wrap the sentinels of
+// internal/store. Safe for concurrent use.
+type Store interface {
+	// View calls read with a transaction that cannot write. The Tx is dead afterwards.
+	View(ctx context.Context, read func(Tx) error) error
+	// Update calls change with the only writing transaction there is. An error from change takes everything back and is
+	// returned as it is. ctx bounds the waiting; once begun, the transaction is finished.
+	Update(ctx context.Context, change func(Tx) error) error
+	// Revision is the number of changes so far; cheap enough to be asked several times a second.
+	Revision(ctx context.Context) (uint64, error)
+}
+
+// Tx is one transaction, for one goroutine. A lookup that finds nothing returns false and no error. Lists come in a stable
+// order; an empty argument lists everything. Sealed values pass through untouched; Secret and Key are never written.
+type Tx interface {
+	Partner(id string) (partner.Partner, bool, error)
+	Partners() ([]partner.Partner, error)
+	PartnersByName(name string) ([]partner.Partner, error)
+	PutPartner(partner.Partner) error
+
+	Review(partnerID, environment string) (partner.Review, bool, error)
+	Reviews(partnerID string) ([]partner.Review, error)
+	PutReview(partner.Review) error
+
+	Credential(id string) (partner.Credential, bool, error)
+	CredentialByName(wire string) (partner.Credential, bool, error) // by key id or login
+	Credentials(partnerID string) ([]partner.Credential, error)     // with their versions, newest first
+	PutCredential(partner.Credential) error                         // the row and its versions; a version is never deleted
+	PutFailures(credentialID string, failures int) error            // needs no change row
+
+	Network(id string) (partner.NetworkRule, bool, error)
+	Networks(partnerID string) ([]partner.NetworkRule, error)
+	PutNetwork(partner.NetworkRule) error
+	DeleteNetwork(id string) error
+
+	SealingKeys(environment string) ([]partner.SealingKey, error)
+	PutSealingKey(partner.SealingKey) error
+
+	Record(audit.Change) error // writes the next row and raises the revision; Seq is ignored
+	Changes(after uint64, limit int) ([]audit.Change, error)
+	Revision() (uint64, error)
+}
+
+// Engine is a store as an engine writes it, with its own type of transaction, so that engines need not import this package.
+type Engine[T Tx] interface {
+	View(ctx context.Context, read func(T) error) error
+	Update(ctx context.Context, change func(T) error) error
+	Revision(ctx context.Context) (uint64, error)
+}
+
+// Adapt makes a Store of an engine. It owns nothing; whoever opened the engine closes it.
+func Adapt[T Tx](engine Engine[T]) Store { return adapted[T]{engine} }
+
+type adapted[T Tx] struct{ engine Engine[T] }
+
+func (a adapted[T]) View(ctx context.Context, read func(Tx) error) error {
+	return a.engine.View(ctx, func(tx T) error { return read(tx) })
+}
+
+func (a adapted[T]) Update(ctx context.Context, change func(Tx) error) error {
+	return a.engine.Update(ctx, func(tx T) error { return change(tx) })
+}
+
+func (a adapted[T]) Revision(ctx context.Context) (uint64, error) { return a.engine.Revision(ctx) }

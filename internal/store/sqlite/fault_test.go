@@ -1,0 +1,318 @@
+package sqlite_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/store"
+	"countersign.dev/internal/store/sqlite"
+)
+
+var change = audit.Change{At: time.Unix(1, 0), Actor: "operator:alice", Action: audit.PartnerCreated, Subject: "ptn_a"}
+
+// add writes one partner with its row.
+func add(db *sqlite.DB, id, name string) error {
+	return db.Update(context.Background(), func(tx *sqlite.Tx) error {
+		return errors.Join(tx.PutPartner(partner.Partner{ID: id, Name: name, CreatedAt: time.Unix(1, 0)}), tx.Record(change))
+	})
+}
+
+func partners(t *testing.T, db *sqlite.DB) (n int) {
+	t.Helper()
+	err := db.View(context.Background(), func(tx *sqlite.Tx) error {
+		all, err := tx.Partners()
+		n = len(all)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func path(t *testing.T) string { return filepath.Join(t.TempDir(), "register.db") }
+
+// refused opens a file that must not open, and checks that the text says which one and what to do.
+func refused(t *testing.T, file string, want error, say string) {
+	t.Helper()
+	db, err := sqlite.Open(context.Background(), sqlite.Config{Path: file, BusyTimeout: time.Millisecond})
+	if err == nil {
+		t.Fatal(errors.Join(errors.New("opened"), db.Close()))
+	}
+	if !errors.Is(err, want) || !strings.Contains(err.Error(), say) || !strings.Contains(err.Error(), file) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// raw is a connection that knows nothing of our rules.
+func raw(t *testing.T, file string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func exec(t *testing.T, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestFullDiskKeepsNothingAndRecovers(t *testing.T) {
+	db := open(t, sqlite.Config{Path: path(t)})
+	pages, err := db.Ask("PRAGMA page_count")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exec("PRAGMA max_page_count = " + pages); err != nil {
+		t.Fatal(err)
+	}
+	filled := 0
+	for ; ; filled++ {
+		if err = add(db, fmt.Sprintf("ptn_%d", filled), strings.Repeat("n", 2000)); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "nothing of this change was kept") {
+		t.Errorf("full: %v", err)
+	}
+	n, err := db.Revision(context.Background())
+	if got := partners(t, db); got != filled || int(n) != filled || err != nil {
+		t.Errorf("%d partners and revision %d after %d acknowledged changes, %v", got, n, filled, err)
+	}
+	if err := db.Exec("PRAGMA max_page_count = 1000000"); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(db, "ptn_x", "x"); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+func TestReadOnlyFailsClosed(t *testing.T) {
+	db := open(t, sqlite.Config{Path: path(t)})
+	if err := db.Exec("PRAGMA query_only = 1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(db, "ptn_a", "a"); !errors.Is(err, store.ErrReadOnly) || !strings.Contains(err.Error(), "mounted") {
+		t.Errorf("read-only: %v", err)
+	}
+	if n := partners(t, db); n != 0 {
+		t.Errorf("%d partners", n)
+	}
+}
+
+func TestLockedByAnotherWriterIsBusyAndReadsGoOn(t *testing.T) {
+	file := path(t)
+	db := open(t, sqlite.Config{Path: file, BusyTimeout: 20 * time.Millisecond})
+	other := raw(t, file)
+	other.SetMaxOpenConns(1)
+	exec(t, other, "BEGIN IMMEDIATE")
+	if err := add(db, "ptn_a", "a"); !errors.Is(err, store.ErrBusy) || !strings.Contains(err.Error(), file) {
+		t.Errorf("locked: %v", err)
+	}
+	if n := partners(t, db); n != 0 {
+		t.Errorf("%d partners", n)
+	}
+	exec(t, other, "ROLLBACK")
+	if err := add(db, "ptn_a", "a"); err != nil {
+		t.Errorf("unlocked: %v", err)
+	}
+}
+
+func TestRule28DamagedFileIsRefused(t *testing.T) {
+	file := path(t)
+	db := open(t, sqlite.Config{Path: file})
+	for i := range 200 {
+		if err := add(db, fmt.Sprintf("ptn_%03d", i), strings.Repeat("n", 200)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	sound, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(content []byte) {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	torn := append([]byte(nil), sound...)
+	for i := 4096; i < len(torn); i += 4096 { // the head of every page but the first
+		copy(torn[i:], "damagedamagedamage")
+	}
+	write(torn)
+	refused(t, file, store.ErrCorrupt, "restore a backup")
+	write(sound[:len(sound)/2])
+	refused(t, file, store.ErrCorrupt, "restore a backup")
+	write([]byte(strings.Repeat("this is not a database\n", 400)))
+	refused(t, file, store.ErrForeign, "not an SQLite file")
+	write(sound)
+	again := open(t, sqlite.Config{Path: file})
+	if n := partners(t, again); n != 200 {
+		t.Errorf("%d partners", n)
+	}
+}
+
+func TestForeignFilesAreRefusedAndUntouched(t *testing.T) {
+	foreign := func(statements ...string) string {
+		file := path(t)
+		db := raw(t, file)
+		exec(t, db, statements...)
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for name, file := range map[string]string{
+		"another program's":     foreign("PRAGMA application_id = 7", "CREATE TABLE x (y)"),
+		"an unmarked one":       foreign("CREATE TABLE x (y)"),
+		"an empty, marked one":  foreign("PRAGMA application_id = 7"),
+		"a numbered, empty one": foreign("PRAGMA user_version = 3"),
+	} {
+		before, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) { refused(t, file, store.ErrForeign, "another program") })
+		if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+			t.Errorf("%s: the file was changed, %v", name, err)
+		}
+	}
+	file := path(t)
+	newer := open(t, sqlite.Config{Path: file})
+	if err := newer.Exec("PRAGMA user_version = 999"); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, file, store.ErrForeign, "newer version")
+}
+
+func TestRule39FilesOpenToOthersAreRefused(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "made", "here")
+	file := filepath.Join(dir, "register.db")
+	db := open(t, sqlite.Config{Path: file})
+	if err := add(db, "ptn_a", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the folder has mode %v, %v", info.Mode(), err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 4 {
+		t.Errorf("expected data file, -wal, -shm and .lock: %v, %v", entries, err)
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%s has mode %v, %v", e.Name(), info.Mode(), err)
+		}
+	}
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		for _, mode := range []fs.FileMode{0o640, 0o604, 0o602} {
+			if err := os.Chmod(name, mode); err != nil {
+				t.Fatal(err)
+			}
+			refused(t, name[:strings.LastIndex(name, "register.db")+len("register.db")], store.ErrUnsafe, "chmod 600 "+name)
+		}
+		if err := os.Chmod(name, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := filepath.Join(dir, "link.db")
+	if err := os.Symlink(file, link); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, link, store.ErrUnsafe, "symbolic link")
+	if err := os.Chmod(dir, 0o770); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, file, store.ErrUnsafe, "chmod 700 "+dir)
+}
+
+func TestManyOpenOneNewFileAtOnce(t *testing.T) {
+	file := path(t)
+	var all sync.WaitGroup
+	for i := range 6 {
+		all.Go(func() {
+			db, err := sqlite.Open(context.Background(), sqlite.Config{Path: file})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if err := errors.Join(add(db, fmt.Sprintf("ptn_%d", i), "x"), db.Close()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if n := partners(t, open(t, sqlite.Config{Path: file})); n != 6 {
+		t.Errorf("%d partners", n)
+	}
+}
+
+func TestChangeRowsAreFinal(t *testing.T) {
+	db := open(t, sqlite.Config{Path: path(t)})
+	if err := add(db, "ptn_a", "a"); err != nil {
+		t.Fatal(err)
+	}
+	for _, statement := range []string{"UPDATE change SET actor = 'operator:mallory'", "DELETE FROM change",
+		"INSERT OR REPLACE INTO change (seq, at, actor, action, subject, detail) VALUES (1, 1, 'x', 'x', 'x', '')"} {
+		if err := db.Exec(statement); err == nil {
+			t.Errorf("ran: %s", statement)
+		}
+	}
+	if actor, err := db.Ask("SELECT actor FROM change"); err != nil || actor != change.Actor {
+		t.Errorf("%s, %v", actor, err)
+	}
+}
+
+func TestEveryConnectionIsSetUp(t *testing.T) {
+	db := open(t, sqlite.Config{Path: path(t)})
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1",
+		"busy_timeout": "5000", "trusted_schema": "0", "user_version": "1", "application_id": "1129531214"} {
+		if got, err := db.Ask("PRAGMA " + pragma); err != nil || got != want {
+			t.Errorf("%s is %s, %v", pragma, got, err)
+		}
+	}
+}
+
+func TestOpenRefusesBadSettings(t *testing.T) {
+	for _, cfg := range []sqlite.Config{{}, {Path: path(t), Readers: -1}, {Path: path(t), BusyTimeout: -1}} {
+		if _, err := sqlite.Open(context.Background(), cfg); err == nil {
+			t.Errorf("%+v: opened", cfg)
+		}
+	}
+}
+
+func TestPathIsTakenAsItIs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a b?c=%41#d&mode=memory.db")
+	db := open(t, sqlite.Config{Path: file})
+	if err := add(db, "ptn_a", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+		t.Errorf("%v, %v", info, err)
+	}
+}
