@@ -1,0 +1,132 @@
+// Package access decides. It owns the pipeline that every door runs for every request, the closed list of reasons, the
+// snapshot that decisions are taken from, and the sealed access tokens. It never touches a store or a network: what it
+// knows was read before and sits behind one atomic pointer. It refuses by default: a decision that nobody took, a
+// snapshot that is missing or too old and a replay guard that cannot answer all end in a refusal.
+//
+// Attacks it answers: forged, replayed, stale and re-routed requests; credentials of one environment used in another;
+// oracles about what is stored (every cause that depends on it looks the same until the caller has proved who it is).
+package access
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"countersign.dev/internal/partner"
+)
+
+// ReplayGuard remembers requests. internal/replay holds the contract in full.
+type ReplayGuard interface {
+	// Claim reports whether key is seen for the first time, and remembers it until expires (Unix seconds, inclusive).
+	Claim(key [32]byte, expires, now int64) (fresh bool, err error)
+}
+
+// TokenBodyLimit is how many bytes a request to a token endpoint may have (security rule 27).
+const TokenBodyLimit = 16 << 10
+
+// Config says what a Decider decides by.
+type Config struct {
+	APIs         []*API           // at least one; an environment exists if an API names it
+	Replay       ReplayGuard      // must be set if any signed API has a replay rule other than off
+	Countries    Countries        // nil: no country file; a roster with a country rule is then refused
+	Now          func() time.Time // must be set
+	MaxStaleness time.Duration    // how old the last reading of the register may be; 0: 15 minutes (design decision 3)
+}
+
+// Decider decides requests. Safe for concurrent use; create it with New and give it a roster with Load.
+type Decider struct {
+	cfg          Config
+	environments map[string][]*API
+	snap         atomic.Pointer[snapshot]
+	confirmed    atomic.Int64 // Unix nanoseconds of the last successful reading of the register
+}
+
+// New checks cfg and returns a Decider that answers Unavailable until Load has been called.
+func New(cfg Config) (*Decider, error) {
+	if cfg.Now == nil || len(cfg.APIs) == 0 {
+		return nil, errors.New("access: a clock and at least one API are needed")
+	}
+	if cfg.MaxStaleness == 0 {
+		cfg.MaxStaleness = 15 * time.Minute
+	}
+	a := &Decider{cfg: cfg, environments: map[string][]*API{}}
+	for _, api := range cfg.APIs {
+		if err := api.check(); err != nil {
+			return nil, err
+		}
+		if api.Protocol == Signed && api.Replay != ReplayOff && cfg.Replay == nil {
+			return nil, fmt.Errorf("%w: %s/%s: a replay guard is needed", ErrAPI, api.Environment, api.Name)
+		}
+		for _, other := range a.environments[api.Environment] {
+			if err := apart(api, other); err != nil {
+				return nil, err
+			}
+		}
+		a.environments[api.Environment] = append(a.environments[api.Environment], api)
+	}
+	return a, nil
+}
+
+// apart refuses two APIs of one environment that share a name or a base path.
+func apart(api, other *API) error {
+	if api.Name == other.Name {
+		return fmt.Errorf("%w: two APIs of %s are called %s", ErrAPI, api.Environment, api.Name)
+	}
+	for _, base := range api.BasePaths {
+		for _, taken := range other.BasePaths {
+			if base == taken {
+				return fmt.Errorf("%w: %s and %s share the base path %s", ErrAPI, api.Name, other.Name, base)
+			}
+		}
+	}
+	return nil
+}
+
+// Load puts a new roster in force for all decisions from now on. On an error the former one stays.
+func (a *Decider) Load(roster *partner.Roster) error {
+	if a.cfg.Countries == nil {
+		for _, n := range roster.Networks {
+			if n.Country != "" {
+				return fmt.Errorf("%w: partner %s has a rule for country %s, but no country file is configured", ErrRoster, n.PartnerID, n.Country)
+			}
+		}
+	}
+	snap, err := build(roster, a.environments)
+	if err != nil {
+		return err
+	}
+	a.snap.Store(snap)
+	a.confirmed.Store(roster.ReadAt.UnixNano())
+	return nil
+}
+
+// Confirm notes that the register was read at a time and still has the revision that is in force.
+func (a *Decider) Confirm(at time.Time) { a.confirmed.Store(at.UnixNano()) }
+
+// Revision is that of the roster in force; 0 before the first Load.
+func (a *Decider) Revision() uint64 {
+	if snap := a.snap.Load(); snap != nil {
+		return snap.revision
+	}
+	return 0
+}
+
+// Ready is nil when decisions can be taken, or says why not.
+func (a *Decider) Ready() error {
+	if a.snap.Load() == nil {
+		return errors.New("the register has not been read yet")
+	}
+	if age := a.cfg.Now().Sub(time.Unix(0, a.confirmed.Load())); age > a.cfg.MaxStaleness {
+		return fmt.Errorf("the register was last read %s ago, more than %s", age.Round(time.Second), a.cfg.MaxStaleness)
+	}
+	return nil
+}
+
+// NewRequestID makes the id that a request carries through answer, record and identity headers.
+func NewRequestID() string {
+	var random [16]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand.Read ends the process instead
+	return newRequestID(random)
+}

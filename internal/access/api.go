@@ -1,0 +1,140 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"countersign.dev/scheme"
+)
+
+// Protocol is the way in which callers of an API prove who they are.
+type Protocol uint8
+
+const (
+	// Signed is API token, timestamp and HMAC over the request (seed: API Authentication).
+	Signed Protocol = iota + 1
+	// Token is app key and short-lived access token (seed: Accessing the API).
+	Token
+)
+
+// String is "signed" or "token".
+func (p Protocol) String() string {
+	switch p {
+	case Signed:
+		return "signed"
+	case Token:
+		return "token"
+	}
+	return "none"
+}
+
+// AddressRule says whether a partner must have network rules for an API.
+type AddressRule uint8
+
+const (
+	// AddressDefault is AddressRequired for signed APIs and AddressOff for token APIs.
+	AddressDefault AddressRule = iota
+	// AddressRequired refuses a partner without a prefix or country rule.
+	AddressRequired
+	// AddressOptional applies the rules of partners that have some.
+	AddressOptional
+	// AddressOff ignores prefixes; country rules still count.
+	AddressOff
+)
+
+// ReplayRule says which methods refuse an equal request (design decision 7).
+type ReplayRule uint8
+
+const (
+	// ReplayWrites refuses equal requests but for GET and HEAD; the default.
+	ReplayWrites ReplayRule = iota
+	// ReplayAll refuses every equal request.
+	ReplayAll
+	// ReplayOff refuses none.
+	ReplayOff
+)
+
+// DefaultMaxBody is the cap of an API's request bodies unless it is set: 1 MiB.
+const DefaultMaxBody = 1 << 20
+
+// DefaultTokenLifetime is how long an access token counts unless it is set (vendor: two hours).
+const DefaultTokenLifetime = 2 * time.Hour
+
+// API is one protected part of an environment. Fields are set once, before New, and never changed afterwards.
+type API struct {
+	Name        string   // unique within the environment: "card", "aggregation"
+	Environment string   // the environment it belongs to
+	Protocol    Protocol // must be set
+	BasePaths   []string // at least one; "/api/v1": no slash at the end; matched by whole segments on the raw target
+
+	Scheme *scheme.Scheme // Signed: must be set
+	Window time.Duration  // Signed: 0 means the profile's window
+
+	TokenEndpoint string        // Token: exact path of Partner Authentication, under one of BasePaths
+	TokenLifetime time.Duration // Token: 0 means DefaultTokenLifetime
+
+	Addresses AddressRule
+	Replay    ReplayRule // Signed only
+	MaxBody   int64      // bytes; 0 means DefaultMaxBody
+
+	AllowBrowser       bool // Signed: admit requests with Origin or Sec-Fetch-*; token APIs always do
+	AllowEncodedSlash  bool // admit %2f in the path
+	AllowEmptySegments bool // admit // in the path
+	WarnHeaderNames    bool // forward a request whose header names are outside [A-Za-z0-9-] without those headers, and say so in the record
+
+	StrictEmptyPost      bool // empty_post: strict: an empty POST must carry Content-Length: 0
+	StrictXMLContentType bool // xml_content_type: strict: a POST or PUT with an XML body must say so
+}
+
+// ErrAPI is wrapped by every error about an API's settings.
+var ErrAPI = errors.New("api settings")
+
+func (a *API) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s/%s: %s", ErrAPI, a.Environment, a.Name, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case a.Name == "" || a.Environment == "":
+		return bad("an API has a name and an environment")
+	case len(a.BasePaths) == 0:
+		return bad("an API has at least one base path")
+	case a.Protocol == Signed && a.Scheme == nil:
+		return bad("a signed API needs a profile")
+	case a.Protocol != Signed && a.Protocol != Token:
+		return bad("an API is signed or takes tokens")
+	case a.MaxBody < 0 || a.Window < 0 || a.TokenLifetime < 0:
+		return bad("sizes and durations are not negative")
+	}
+	for _, base := range a.BasePaths {
+		if targetFault(base, false, false) != "" || strings.HasSuffix(base, "/") || strings.Contains(base, "?") {
+			return bad("base path %q must be a plain path without a slash at its end", base)
+		}
+	}
+	return nil
+}
+
+func (a *API) maxBody() int64 {
+	if a.MaxBody == 0 {
+		return DefaultMaxBody
+	}
+	return a.MaxBody
+}
+
+func (a *API) tokenLifetime() time.Duration {
+	if a.TokenLifetime == 0 {
+		return DefaultTokenLifetime
+	}
+	return a.TokenLifetime
+}
+
+func (a *API) addresses() AddressRule {
+	switch {
+	case a.Addresses != AddressDefault:
+		return a.Addresses
+	case a.Protocol == Signed:
+		return AddressRequired
+	}
+	return AddressOff
+}

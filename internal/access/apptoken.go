@@ -1,0 +1,91 @@
+package access
+
+import "time"
+
+// decideToken runs the app-token part of the pipeline: key, then token (seed: Accessing the API). A call to the token
+// endpoint needs no token and ends as soon as the app key is known; internal/edge/tokens goes on from there.
+func (a *Decider) decideToken(snap *snapshot, r *Request, d *Decision, now time.Time) bool {
+	key, ok := single(r, d, AppKeyHeader)
+	if !ok {
+		return false
+	}
+	id, ok := parseKeyID(key)
+	if !ok {
+		return d.refuse(UnknownCredential, AppKeyHeader, "")
+	}
+	c := snap.lookup(d.API, id)
+	if c == nil {
+		if d.OtherEnvironment = snap.elsewhere(d.API, id); d.OtherEnvironment != "" {
+			return d.refuse(WrongEnvironment, AppKeyHeader, "")
+		}
+		return d.refuse(UnknownCredential, AppKeyHeader, "")
+	}
+	d.know(c)
+	if c.revoked {
+		return d.refuse(RevokedCredential, AppKeyHeader, "")
+	}
+	if d.IsExchange(r) {
+		return a.decideExchange(r, d)
+	}
+	token, ok := single(r, d, AppTokenHeader)
+	if !ok {
+		return false
+	}
+	if reason := snap.worlds[d.API.Environment].openToken(token, c, seconds(now), r.scratch[:0:len(r.scratch)]); reason != Allowed {
+		if reason == InvalidToken {
+			d.OtherEnvironment = snap.tokenElsewhere(d.API, token)
+		}
+		return d.refuse(reason, AppTokenHeader, "")
+	}
+	if !a.admit(r, d) {
+		return false
+	}
+	if _, ok := a.body(r, d, d.API.maxBody()); !ok {
+		return false
+	}
+	return d.allow()
+}
+
+// IsExchange reports whether r calls the token endpoint of d's API: Partner Authentication or Modify Partner Secret.
+func (d *Decision) IsExchange(r *Request) bool {
+	return d.API != nil && d.API.TokenEndpoint != "" && pathOf(r.Target) == d.API.TokenEndpoint
+}
+
+// decideExchange lets a call to the token endpoint on to the exchange. An address from which the partner may not call is
+// not refused here: telling it apart before the secret is known would tell a stranger what is stored. It is marked, and the
+// exchange answers it like a wrong secret without looking at the secret (security rules 9 and 30).
+func (a *Decider) decideExchange(r *Request, d *Decision) bool {
+	if a.checkNetwork(d) != Allowed {
+		d.Unproved = true
+		d.explainAddress(r)
+	}
+	if _, ok := a.body(r, d, TokenBodyLimit); !ok {
+		return false
+	}
+	return d.allow()
+}
+
+// single returns the value of a header that must come exactly once and not be blank (security rule 20).
+func single(r *Request, d *Decision, name string) (string, bool) {
+	switch values := r.Header[name]; {
+	case len(values) == 0 || len(values) == 1 && values[0] == "":
+		return "", d.refuse(MissingHeader, name, "")
+	case len(values) > 1:
+		return "", d.refuse(DuplicateHeader, name, "")
+	default:
+		return values[0], true
+	}
+}
+
+// tokenElsewhere names another environment whose keys open text, for the operator's eye.
+func (s *snapshot) tokenElsewhere(api *API, text string) string {
+	for name, w := range s.worlds {
+		if name == api.Environment {
+			continue
+		}
+		if _, ok := w.unseal(text, make([]byte, 0, 3*tokenBytes)); ok {
+			return name
+		}
+	}
+	return ""
+}

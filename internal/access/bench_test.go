@@ -1,0 +1,203 @@
+package access_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"countersign.dev/internal/access"
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/replay/memory"
+	"countersign.dev/internal/secret"
+	"countersign.dev/profile/library"
+)
+
+// BenchmarkBareHMAC is what every ratio refers to: HMAC-SHA256 over 256 bytes with a key state that is used again.
+func BenchmarkBareHMAC(b *testing.B) {
+	mac, body, sum := hmac.New(sha256.New, []byte(secretText)), make([]byte, 256), make([]byte, 0, 32)
+	b.ReportAllocs()
+	for b.Loop() {
+		mac.Reset()
+		mac.Write(body)
+		sum = mac.Sum(sum[:0])
+	}
+}
+
+// benchDoor is a Decider over count signing keys and count apps, with the real replay guard, and ways to make requests
+// with uniformly random ones of them.
+type benchDoor struct {
+	a      *access.Decider
+	now    time.Time
+	ids    []string
+	random *rand.Rand
+	mac    func(parts ...string) string
+	serial int
+}
+
+func newBenchDoor(b *testing.B, count int) *benchDoor {
+	b.Helper()
+	finci, err := library.Load("finci")
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := &benchDoor{now: start, random: rand.New(rand.NewPCG(1, 2))}
+	clock := func() time.Time { return d.now }
+	guard, err := memory.Open(memory.Config{Dir: filepath.Join(b.TempDir(), "replay"), Now: clock})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = guard.Close() })
+	d.a, err = access.New(access.Config{Replay: guard, Now: clock, APIs: []*access.API{
+		{Name: "card", Environment: "sandbox", Protocol: access.Signed, BasePaths: []string{"/api/v1"}, Scheme: finci},
+		{Name: "aggregation", Environment: "sandbox", Protocol: access.Token, BasePaths: []string{"/aggregation"}, TokenEndpoint: "/aggregation/v2/partners/authentication"},
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := d.a.Load(d.roster(count)); err != nil {
+		b.Fatal(err)
+	}
+	keyed := hmac.New(sha256.New, []byte(secretText))
+	d.mac = func(parts ...string) string {
+		keyed.Reset()
+		for _, p := range parts {
+			keyed.Write([]byte(p))
+		}
+		return hex.EncodeToString(keyed.Sum(nil))
+	}
+	return d
+}
+
+// roster has ten credentials of each kind to a partner, and two prefixes for each partner.
+func (d *benchDoor) roster(count int) *partner.Roster {
+	r := &partner.Roster{Revision: 1, ReadAt: d.now}
+	value := secret.NewValue([]byte(secretText))
+	for i := range count {
+		owner := fmt.Sprintf("ptn_%022d", i/10)
+		if i%10 == 0 {
+			r.Partners = append(r.Partners, partner.Partner{ID: owner, Name: owner})
+			r.Reviews = append(r.Reviews, partner.Review{PartnerID: owner, Environment: "sandbox", State: partner.ReviewApproved})
+			for _, prefix := range []string{"198.51.100.0/24", "192.0.2.0/24"} {
+				r.Networks = append(r.Networks, partner.NetworkRule{PartnerID: owner, Environment: "sandbox", Prefix: netip.MustParsePrefix(prefix)})
+			}
+		}
+		id := fmt.Sprintf("%016x%016x", d.random.Uint64(), d.random.Uint64())
+		d.ids = append(d.ids, id)
+		r.Credentials = append(r.Credentials,
+			partner.Credential{ID: "crd_s" + id, PartnerID: owner, Environment: "sandbox", Kind: partner.SigningKey, KeyID: id, Versions: []partner.Version{{Number: 1, Secret: value}}},
+			partner.Credential{ID: "crd_a" + id, PartnerID: owner, Environment: "sandbox", Kind: partner.App, KeyID: id, Login: "1"})
+	}
+	r.SealingKeys = []partner.SealingKey{{Environment: "sandbox", ID: 1, Key: secret.NewValue(make([]byte, 32))}}
+	return r
+}
+
+// presigned is what differs between the requests of one benchmark.
+type presigned struct {
+	id, signature string
+	body          [256]byte
+}
+
+func (d *benchDoor) presign(into []presigned) {
+	ts := strconv.FormatInt(d.now.Unix(), 10)
+	for i := range into {
+		p := &into[i]
+		d.serial++
+		p.id = d.ids[d.random.IntN(len(d.ids))]
+		copy(p.body[:], fmt.Sprintf(`{"serial":"%0243d"}`, d.serial))
+		p.signature = d.mac(ts, "POST", "/api/v1/update-card-status/1", string(p.body[:]))
+	}
+}
+
+// typical is a request with the headers that a backend's client sends.
+func typical(method, target string) *access.Request {
+	r := request()
+	r.Method, r.Target = method, target
+	for name, value := range map[string]string{"User-Agent": "backend/1.0", "Accept-Encoding": "gzip", "Content-Type": "application/json", "Content-Length": "256"} {
+		r.Header[name] = []string{value}
+	}
+	return r
+}
+
+func benchmarkSigned(b *testing.B, count int) {
+	d := newBenchDoor(b, count)
+	chunk := make([]presigned, 10_000)
+	ts := []string{strconv.FormatInt(d.now.Unix(), 10)}
+	r := typical("POST", "/api/v1/update-card-status/1")
+	id, signature := make([]string, 1), make([]string, 1)
+	r.Header["X-Auth-Token"], r.Header["X-Auth-Timestamp"], r.Header["X-Auth-Signature"] = id, ts, signature
+	body := new(wholeBody)
+	r.Body, r.ContentLength = body, 256
+	out := new(access.Decision)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if i%len(chunk) == 0 {
+			b.StopTimer()
+			d.presign(chunk)
+			b.StartTimer()
+		}
+		p := &chunk[i%len(chunk)]
+		id[0], signature[0], body.bytes = p.id, p.signature, p.body[:]
+		*out = access.Decision{}
+		if !d.a.Decide(r, out) {
+			b.Fatal(out.Reason, out.Cause)
+		}
+	}
+}
+
+type wholeBody struct{ bytes []byte }
+
+func (w *wholeBody) ReadBody(int64) ([]byte, access.Reason) { return w.bytes, access.Allowed }
+
+func benchmarkToken(b *testing.B, count int) {
+	d := newBenchDoor(b, count)
+	type pair struct{ key, token string }
+	pairs := make([]pair, 100_000)
+	for i := range pairs {
+		id := d.ids[d.random.IntN(len(d.ids))]
+		r := typical("POST", "/aggregation/v2/partners/authentication")
+		r.Header[access.AppKeyHeader] = []string{id}
+		out := new(access.Decision)
+		if !d.a.Decide(r, out) {
+			b.Fatal(out.Reason)
+		}
+		token, err := d.a.Issue(out, d.now)
+		if err != nil {
+			b.Fatal(err)
+		}
+		pairs[i] = pair{id, token}
+	}
+	r := typical("GET", "/aggregation/v1/customers")
+	key, token := make([]string, 1), make([]string, 1)
+	r.Header[access.AppKeyHeader], r.Header[access.AppTokenHeader] = key, token
+	out := new(access.Decision)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		p := &pairs[i%len(pairs)]
+		key[0], token[0] = p.key, p.token
+		*out = access.Decision{}
+		if !d.a.Decide(r, out) {
+			b.Fatal(out.Reason)
+		}
+	}
+}
+
+// BenchmarkDecide is one decision with everything switched on: shape, signature over a 256-byte body or token, network
+// rule, and for the signed write the replay guard with its journal.
+func BenchmarkDecide(b *testing.B) {
+	for _, size := range []struct {
+		name  string
+		count int
+	}{{"1k", 1_000}, {"1M", 1_000_000}} {
+		b.Run("signed/"+size.name, func(b *testing.B) { benchmarkSigned(b, size.count) })
+		b.Run("token/"+size.name, func(b *testing.B) { benchmarkToken(b, size.count) })
+	}
+}

@@ -1,0 +1,132 @@
+package access
+
+import (
+	"strings"
+)
+
+// The token protocol's two headers (seed: Accessing the API), as net/http spells them.
+const (
+	AppKeyHeader   = "Finicity-App-Key"
+	AppTokenHeader = "Finicity-App-Token"
+)
+
+// checkShape refuses what is not one plain request, before anything is routed or looked up.
+func checkShape(r *Request, d *Decision) bool {
+	switch {
+	case r.Upgrade:
+		return d.refuse(UpgradeNotAllowed, "", "this API does not upgrade connections")
+	case r.Framing != "":
+		return d.refuse(MalformedFraming, "", r.Framing)
+	case !isMethod(r.Method):
+		return d.refuse(MethodNotAllowed, "", "the method is not admissible here")
+	case r.HostMismatch:
+		return d.refuse(HostMismatch, "Host", "the request names no host, or two different ones")
+	}
+	return checkConnection(r, d)
+}
+
+// isMethod admits upper-case words and refuses the methods that are about the connection or the proxy itself (rule 24).
+func isMethod(m string) bool {
+	if m == "" || len(m) > 20 || m == "CONNECT" || m == "TRACE" || m == "PRI" {
+		return false
+	}
+	for i := range len(m) {
+		if m[i] < 'A' || m[i] > 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// checkConnection refuses a Connection header that names anything but connection options: a proxy that obeyed it would
+// drop an authentication, forwarding or identity header on the way (security rule 17).
+func checkConnection(r *Request, d *Decision) bool {
+	if _, ok := r.Header["Upgrade"]; ok {
+		return d.refuse(UpgradeNotAllowed, "Upgrade", "this API does not upgrade connections")
+	}
+	for _, line := range r.Header["Connection"] {
+		for option := range strings.SplitSeq(line, ",") {
+			switch o := strings.TrimSpace(option); {
+			case o == "", strings.EqualFold(o, "close"), strings.EqualFold(o, "keep-alive"), strings.EqualFold(o, "te"):
+			default:
+				return d.refuse(HopByHopHeader, "Connection", "Connection may name close, keep-alive and TE only")
+			}
+		}
+	}
+	return true
+}
+
+// checkHeaderNames refuses names outside [A-Za-z0-9-], which other programs fold into names that they trust (rule 18).
+func checkHeaderNames(r *Request, d *Decision) bool {
+	for name := range r.Header {
+		if IsPlainName(name) {
+			continue
+		}
+		if !d.API.WarnHeaderNames {
+			return d.refuse(MalformedHeader, "", "a header name has characters other than letters, digits and hyphens")
+		}
+		d.Warnings = append(d.Warnings, "header_name")
+	}
+	return true
+}
+
+// IsPlainName reports whether a header name consists of letters, digits and hyphens. The doors drop every other header
+// before they forward, also where an API only warns.
+func IsPlainName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// checkCaller refuses browsers on APIs for backends (design decision 13).
+func checkCaller(r *Request, d *Decision) bool {
+	if d.API.AllowBrowser || d.API.Protocol != Signed {
+		return true
+	}
+	for _, name := range browserHeaders {
+		if _, ok := r.Header[name]; ok {
+			return d.refuse(BrowserRequest, name, "this API is called by backends, not by browsers")
+		}
+	}
+	return true
+}
+
+var browserHeaders = [...]string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User"}
+
+// checkLength refuses a declared length over the cap before the body is read, and an empty POST without a length where the
+// API is strict about it (seed: Accessing the API, "Content-Length: 0").
+func checkLength(r *Request, d *Decision) bool {
+	if r.ContentLength > d.API.maxBody() {
+		return d.refuse(BodyTooLarge, "", "the body is longer than this API takes")
+	}
+	if d.API.StrictEmptyPost && r.Method == "POST" && r.ContentLength == 0 && !r.LengthStated {
+		return d.refuse(LengthRequired, "Content-Length", "a POST without a body must carry Content-Length: 0")
+	}
+	return true
+}
+
+// checkMedia holds strict APIs to the seed's "Content-Type: application/xml" on a POST or PUT with an XML body.
+func checkMedia(r *Request, d *Decision, body []byte) bool {
+	if !d.API.StrictXMLContentType || (r.Method != "POST" && r.Method != "PUT") || !looksLikeXML(body) || saysXML(r.Header["Content-Type"]) {
+		return true
+	}
+	return d.refuse(UnsupportedMedia, "Content-Type", "an XML body must carry Content-Type: application/xml")
+}
+
+func looksLikeXML(body []byte) bool {
+	text := strings.TrimLeft(strings.TrimPrefix(string(body[:min(len(body), 64)]), "\ufeff"), " \t\r\n")
+	return strings.HasPrefix(text, "<")
+}
+
+func saysXML(contentType []string) bool {
+	if len(contentType) != 1 {
+		return false
+	}
+	media, _, _ := strings.Cut(contentType[0], ";")
+	media = strings.TrimSpace(media)
+	return strings.EqualFold(media, "application/xml") || strings.EqualFold(media, "text/xml")
+}

@@ -1,0 +1,134 @@
+package access
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"countersign.dev/internal/partner"
+)
+
+// ErrNoSealingKey is returned by Issue when the environment has no key that may seal.
+var ErrNoSealingKey = errors.New("no sealing key")
+
+// An access token is sealed, not stored (design decision 4):
+//
+//	base64url( 0x01 | sealing key id, 4 bytes | nonce, 12 bytes | AES-256-GCM( claims ) )
+//	claims = app credential, 16 bytes | generation, 4 bytes | expiry as Unix seconds, 8 bytes
+//
+// The associated data name purpose and environment, so that nothing sealed for another purpose or elsewhere ever opens
+// as an access token (security rule 11).
+const (
+	tokenVersion = 1
+	tokenHead    = 1 + 4 + 12
+	tokenClaims  = 16 + 4 + 8
+	tokenBytes   = tokenHead + tokenClaims + 16
+)
+
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+var tokenText = tokenEncoding.EncodedLen(tokenBytes)
+
+type sealingKey struct {
+	id      uint32
+	aead    cipher.AEAD
+	data    []byte // associated data
+	retired bool
+}
+
+func buildSealingKeys(keys []partner.SealingKey, environment string) ([]sealingKey, error) {
+	var built []sealingKey
+	keys = slices.Clone(keys)
+	slices.SortFunc(keys, func(a, b partner.SealingKey) int { return int(int64(b.ID) - int64(a.ID)) })
+	for _, k := range keys {
+		if k.Environment != environment {
+			continue
+		}
+		block, err := aes.NewCipher(k.Key.Bytes())
+		if err != nil || k.Key.Len() != 32 {
+			return nil, fmt.Errorf("sealing key %d is not 32 bytes long", k.ID)
+		}
+		aead, err := cipher.NewGCM(block)
+		if err != nil {
+			return nil, fmt.Errorf("sealing key %d: %w", k.ID, err)
+		}
+		built = append(built, sealingKey{id: k.ID, aead: aead, data: tokenData(environment), retired: !k.RetiredAt.IsZero()})
+	}
+	return built, nil
+}
+
+func tokenData(environment string) []byte {
+	return fmt.Appendf(nil, "countersign access token\x00%d:%s", len(environment), environment)
+}
+
+// tokenID binds tokens to a credential's row, whatever the length of its id.
+func tokenID(credentialID string) (id [16]byte) {
+	sum := sha256.Sum256([]byte("app credential\x00" + credentialID))
+	copy(id[:], sum[:])
+	return id
+}
+
+// Issue seals a new access token for the app credential of d, valid for the API's token lifetime from now. The caller has
+// proved who it is; Issue does not check that again.
+func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
+	snap := a.snap.Load()
+	if snap == nil || d.API == nil || d.Credential == nil {
+		return "", ErrNoSealingKey
+	}
+	keys := snap.worlds[d.API.Environment].keys
+	i := slices.IndexFunc(keys, func(k sealingKey) bool { return !k.retired })
+	if i < 0 {
+		return "", ErrNoSealingKey
+	}
+	var claims [tokenClaims]byte
+	copy(claims[:], d.Credential.tokenID[:])
+	binary.BigEndian.PutUint32(claims[16:], d.Credential.generation)
+	binary.BigEndian.PutUint64(claims[20:], uint64(now.Add(d.API.tokenLifetime()).Unix()))
+	sealed := make([]byte, tokenHead, tokenBytes)
+	sealed[0] = tokenVersion
+	binary.BigEndian.PutUint32(sealed[1:], keys[i].id)
+	if _, err := rand.Read(sealed[5:tokenHead]); err != nil {
+		return "", fmt.Errorf("issue token: %w", err)
+	}
+	sealed = keys[i].aead.Seal(sealed, sealed[5:tokenHead], claims[:], keys[i].data)
+	return tokenEncoding.EncodeToString(sealed), nil
+}
+
+// openToken judges a presented token together with the app credential that came with it.
+func (w *world) openToken(text string, c *Credential, now int64, scratch []byte) Reason {
+	claims, ok := w.unseal(text, scratch)
+	if !ok || [16]byte(claims) != c.tokenID || binary.BigEndian.Uint32(claims[16:]) != c.generation {
+		return InvalidToken
+	}
+	if expiry := binary.BigEndian.Uint64(claims[20:]); expiry < uint64(now) || expiry > 1<<62 {
+		return ExpiredToken
+	}
+	return Allowed
+}
+
+// unseal opens text with the key that it names. scratch holds at least twice tokenBytes.
+func (w *world) unseal(text string, scratch []byte) ([]byte, bool) {
+	if len(text) != tokenText {
+		return nil, false
+	}
+	raw := scratch[:tokenBytes]
+	source := append(scratch[tokenBytes:tokenBytes], text[:min(len(text), cap(scratch)-tokenBytes)]...)
+	if n, err := tokenEncoding.Decode(raw, source); err != nil || n != tokenBytes || raw[0] != tokenVersion {
+		return nil, false
+	}
+	id := binary.BigEndian.Uint32(raw[1:])
+	for i := range w.keys {
+		if k := &w.keys[i]; k.id == id {
+			claims, err := k.aead.Open(source[:0], raw[5:tokenHead], raw[tokenHead:], k.data)
+			return claims, err == nil
+		}
+	}
+	return nil, false
+}
