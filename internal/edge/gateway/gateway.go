@@ -1,0 +1,99 @@
+// Package gateway is the authenticating reverse proxy: one of the doors. It translates a request on the wire into an
+// access.Request, asks access to decide, and then either forwards the very method, target and body that were decided on,
+// or renders the refusal. It takes no decision of its own. It refuses to forward anything that was not verified: no
+// credential, no forwarding header, no header of the identity name space, no trailer, no connection option of the caller
+// ever reaches an upstream, and no upstream's mistake reaches a caller as anything but 502 or 504.
+//
+// Attacks it answers: identity headers that a caller sets itself, in any spelling; forwarding headers from strangers;
+// bodies that are held for long or forever; upstreams that answer late, endlessly or with two answers.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"countersign.dev/internal/access"
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/edge/clientip"
+	"countersign.dev/internal/edge/gateway/upstream"
+	"countersign.dev/internal/edge/problem"
+)
+
+// Exchange serves an API's token endpoint. internal/edge/tokens implements it.
+type Exchange interface {
+	// Serve answers a call that the pipeline let on to the token endpoint, and writes the outcome to d.
+	Serve(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision) problem.Answer
+}
+
+// Recorder takes the record of every request, after its answer.
+type Recorder interface{ Record(*audit.Decision) }
+
+// Config says what a gateway serves. Fields without a default must be set.
+type Config struct {
+	Environment string
+	Hosts       []string // host names, without port, that name this environment; nil: any Host
+	Decider     *access.Decider
+	Address     *clientip.Deriver
+	Upstreams   map[*access.API]upstream.Doer // one for every API of the environment
+	Exchange    Exchange                      // may be nil where no API has a token endpoint
+	Record      Recorder
+	Log         *slog.Logger
+	Now         func() time.Time
+
+	Bodies      *Budget       // how much memory request bodies may take together; shared between environments
+	BodyTimeout time.Duration // for a request body to arrive; 0: 30 s
+	WriteStall  time.Duration // how long a caller may take no byte of an answer; 0: 60 s
+}
+
+// Gateway serves one environment. Safe for concurrent use.
+type Gateway struct {
+	cfg         Config
+	hosts       map[string]bool
+	credentials map[*access.API]map[string]bool // canonical names of the headers that end here
+	calls       sync.Pool                       // of *call
+}
+
+// New checks cfg.
+func New(cfg Config) (*Gateway, error) {
+	if cfg.Environment == "" || cfg.Decider == nil || cfg.Address == nil || cfg.Record == nil || cfg.Log == nil || cfg.Now == nil || cfg.Bodies == nil {
+		return nil, errors.New("gateway: environment, decider, address, record, log, clock and body budget must be set")
+	}
+	for api, doer := range cfg.Upstreams {
+		if api == nil || doer == nil || api.Environment != cfg.Environment {
+			return nil, errors.New("gateway: every API of the environment, and no other, has an upstream")
+		}
+		if api.TokenEndpoint != "" && cfg.Exchange == nil {
+			return nil, errors.New("gateway: " + api.Name + " has a token endpoint, but there is no exchange")
+		}
+	}
+	if cfg.BodyTimeout == 0 {
+		cfg.BodyTimeout = 30 * time.Second
+	}
+	if cfg.WriteStall == 0 {
+		cfg.WriteStall = time.Minute
+	}
+	g := &Gateway{cfg: cfg, credentials: map[*access.API]map[string]bool{}}
+	for api := range cfg.Upstreams {
+		g.credentials[api] = credentialHeaders(api)
+	}
+	g.calls.New = func() any { return new(call) }
+	if cfg.Hosts != nil {
+		g.hosts = map[string]bool{}
+		for _, host := range cfg.Hosts {
+			g.hosts[lower(host)] = true
+		}
+	}
+	return g, nil
+}
+
+// ServeHTTP serves one request: translate, decide, render or forward, record.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := g.calls.Get().(*call)
+	c.begin(g, w, r)
+	defer c.end()
+	c.serve()
+}

@@ -1,0 +1,18 @@
+package strict
+
+import (
+	"net"
+	"net/netip"
+)
+
+// NewPlainConn is the HTTP/1 connection over c without TLS, for tests and
+// benchmarks that are about bytes alone.
+func NewPlainConn(c transport, cfg Config) net.Conn {
+	cfg.MaxHead = orDefault(cfg.MaxHead, 32<<10)
+	cfg.MaxRequestLine = orDefault(cfg.MaxRequestLine, 8<<10)
+	cfg.MaxHeaderLines = orDefault(cfg.MaxHeaderLines, 100)
+	l := &Listener{cfg: cfg, conns: map[*rawConn]struct{}{}}
+	raw := &rawConn{Conn: c, l: l, peer: netip.MustParseAddrPort("192.0.2.1:1")}
+	raw.phase.Store(phaseNew)
+	return newConn(c, raw, l)
+}

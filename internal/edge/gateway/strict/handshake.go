@@ -1,0 +1,159 @@
+package strict
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// The life of a connection, as shutdown needs to know it.
+const (
+	phaseHandshake int32 = iota // not given out by Accept yet
+	phaseNew                    // given out, no request yet
+	phaseActive                 // a request has begun
+	phaseEnded                  // closed by Close or CloseIdle
+)
+
+// recordHandshake is the type of a TLS record that opens a connection
+// (RFC 8446 §5.1).
+const recordHandshake = 22
+
+// rawConn is the TCP connection under TLS: it knows its phase, and gives its
+// place back when it is closed.
+type rawConn struct {
+	net.Conn
+	l     *Listener
+	peer  netip.AddrPort
+	phase atomic.Int32
+
+	deadline time.Time // of the handshake; zero once it is over
+	seen     bool      // the first byte was looked at
+	plain    bool      // and it was not TLS
+	placed   bool      // it holds a place among the handshakes being computed
+}
+
+// Read gives up the handshake's place while it waits for the peer, so that
+// silent peers cannot hold all of them.
+func (r *rawConn) Read(p []byte) (int, error) {
+	if r.deadline.IsZero() {
+		return r.Conn.Read(p)
+	}
+	r.leave()
+	n, err := r.Conn.Read(p)
+	r.enter()
+	if n > 0 && !r.seen {
+		r.seen, r.plain = true, p[0] != recordHandshake
+	}
+	switch {
+	case r.plain:
+		return 0, errNotTLS
+	case !r.placed:
+		return 0, os.ErrDeadlineExceeded
+	}
+	return n, err
+}
+
+// errNotTLS ends a handshake before the TLS code sees a byte.
+var errNotTLS = errors.New("the first byte is not a TLS handshake record")
+
+// Close also gives the connection's place back.
+func (r *rawConn) Close() error {
+	r.l.untrack(r)
+	return r.Conn.Close()
+}
+
+// closeWrite ends our side of TCP where there is such a thing.
+func (r *rawConn) closeWrite() {
+	if c, ok := r.Conn.(interface{ CloseWrite() error }); ok {
+		_ = c.CloseWrite()
+	}
+}
+
+// begin notes that a request has begun; false: it must not, the connection was
+// closed as idle.
+func (r *rawConn) begin() bool {
+	return r.phase.Load() == phaseActive || r.phase.CompareAndSwap(phaseNew, phaseActive)
+}
+
+// handshake brings one connection to Accept, or ends it.
+func (l *Listener) handshake(raw *rawConn) {
+	raw.deadline = time.Now().Add(l.cfg.HandshakeTimeout)
+	_ = raw.SetDeadline(raw.deadline)
+	tc, f := l.secure(raw)
+	if f != None {
+		_ = raw.Close()
+		if raw.phase.Load() != phaseEnded {
+			l.refused(raw.peer, f)
+		}
+		return
+	}
+	_ = raw.SetDeadline(time.Time{})
+	a := accepted{conn: tc, raw: raw}
+	if tc.ConnectionState().NegotiatedProtocol != protoH2 {
+		a.conn = newConn(tc, raw, l)
+	}
+	select {
+	case l.out <- a:
+	case <-l.closing:
+		_ = raw.Close()
+	}
+}
+
+// secure does the handshake, in a place among those being computed.
+func (l *Listener) secure(raw *rawConn) (*tls.Conn, Fault) {
+	if !raw.enter() {
+		return nil, HandshakeTimeout
+	}
+	tc := tls.Server(raw, l.cfg.TLS)
+	err := tc.Handshake()
+	raw.deadline = time.Time{}
+	raw.leave()
+	switch {
+	case raw.plain:
+		return nil, NotTLS
+	case err != nil:
+		return nil, handshakeFault(err)
+	case tc.ConnectionState().Version < tls.VersionTLS12:
+		// GetConfigForClient could have lowered the floor.
+		return nil, HandshakeFailed
+	}
+	return tc, None
+}
+
+// enter waits for a place until the handshake's deadline.
+func (r *rawConn) enter() bool {
+	select {
+	case r.l.slots <- struct{}{}:
+		r.placed = true
+		return true
+	default:
+	}
+	timer := time.NewTimer(time.Until(r.deadline))
+	defer timer.Stop()
+	select {
+	case r.l.slots <- struct{}{}:
+		r.placed = true
+	case <-timer.C:
+	case <-r.l.closing:
+	}
+	return r.placed
+}
+
+func (r *rawConn) leave() {
+	if r.placed {
+		r.placed = false
+		<-r.l.slots
+	}
+}
+
+func handshakeFault(err error) Fault {
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() {
+		return HandshakeTimeout
+	}
+	return HandshakeFailed
+}

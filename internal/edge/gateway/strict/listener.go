@@ -1,0 +1,211 @@
+package strict
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+)
+
+// Listener is the net.Listener to pass to http.Server.Serve. It gives out
+// connections whose TLS handshake is done: the bare *tls.Conn for HTTP/2, a
+// scanning connection for HTTP/1. Methods are safe for concurrent use.
+type Listener struct {
+	inner net.Listener
+	cfg   Config
+
+	start   sync.Once
+	out     chan accepted
+	slots   chan struct{} // one per handshake being computed
+	closing chan struct{}
+
+	mu     sync.Mutex
+	shut   bool
+	conns  map[*rawConn]struct{}
+	closed error // of inner.Close
+}
+
+type accepted struct {
+	conn net.Conn
+	raw  *rawConn
+	err  error
+}
+
+// New wraps inner; it does no I/O until the first Accept. Closing the Listener
+// closes inner. Errors: a required field of cfg is missing, or a bound is wrong.
+func New(inner net.Listener, cfg Config) (*Listener, error) {
+	if inner == nil {
+		return nil, errNoInner
+	}
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	return &Listener{
+		inner:   inner,
+		cfg:     cfg,
+		out:     make(chan accepted),
+		slots:   make(chan struct{}, cfg.MaxHandshakes),
+		closing: make(chan struct{}),
+		conns:   make(map[*rawConn]struct{}),
+	}, nil
+}
+
+// Accept waits for a connection whose handshake is done. After Close it returns
+// net.ErrClosed; other errors are those of the inner listener. The caller
+// closes the connection.
+func (l *Listener) Accept() (net.Conn, error) {
+	l.start.Do(func() { go l.acceptLoop() })
+	for {
+		select {
+		case <-l.closing:
+			return nil, net.ErrClosed
+		case a := <-l.out:
+			if a.err != nil {
+				return nil, a.err
+			}
+			if a.raw.phase.CompareAndSwap(phaseHandshake, phaseNew) {
+				return a.conn, nil
+			}
+		}
+	}
+}
+
+// Addr is the address of the inner listener.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Close stops accepting and closes the connections that no Accept has returned
+// yet. Others belong to the http.Server.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.shut {
+		l.shut = true
+		close(l.closing)
+		l.closed = l.inner.Close()
+		l.closePhaseLocked(phaseHandshake)
+	}
+	return l.closed
+}
+
+// CloseIdle closes the connections that have not sent a whole request head yet
+// (HTTP/1) or not the preface (HTTP/2). http.Server.Shutdown would wait for them
+// for 5 to 10 s. Call it after Shutdown has begun, and the Listener is closed
+// therefore; Configure arranges that. A connection whose request has started is
+// never closed by it.
+func (l *Listener) CloseIdle() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closePhaseLocked(phaseHandshake)
+	l.closePhaseLocked(phaseNew)
+}
+
+func (l *Listener) closePhaseLocked(phase int32) {
+	for raw := range l.conns {
+		if raw.phase.CompareAndSwap(phase, phaseEnded) {
+			delete(l.conns, raw)
+			_ = raw.Conn.Close()
+		}
+	}
+}
+
+// ConnState is for http.Server.ConnState; without it HTTP/2 connections that
+// have sent their preface would count as idle for CloseIdle.
+func (l *Listener) ConnState(c net.Conn, state http.ConnState) {
+	switch c := c.(type) {
+	case *conn:
+		if state == http.StateHijacked {
+			c.hijacked.Store(true)
+		}
+	case *tls.Conn:
+		if raw, ok := c.NetConn().(*rawConn); ok && state == http.StateActive {
+			raw.begin()
+		}
+	}
+}
+
+// acceptLoop runs until the inner listener is closed. Its other errors go to
+// Accept, where http.Server waits a little after temporary ones.
+func (l *Listener) acceptLoop() {
+	for {
+		c, err := l.inner.Accept()
+		if err == nil {
+			l.admit(c)
+			continue
+		}
+		select {
+		case l.out <- accepted{err: err}:
+		case <-l.closing:
+			return
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+	}
+}
+
+// admit starts the handshake of a connection that may come in.
+func (l *Listener) admit(c net.Conn) {
+	peer := peerOf(c)
+	if l.cfg.Admit != nil && (!peer.IsValid() || !l.cfg.Admit(peer)) {
+		_ = c.Close()
+		return
+	}
+	raw := &rawConn{Conn: c, l: l, peer: peer}
+	full, ok := l.track(raw)
+	if !ok {
+		_ = c.Close()
+		if full {
+			l.refused(peer, TooManyConns)
+		}
+		return
+	}
+	go l.handshake(raw)
+}
+
+// track counts a connection in. Not ok: the listener is closed, or full.
+func (l *Listener) track(raw *rawConn) (full, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.shut {
+		return false, false
+	}
+	if len(l.conns) >= l.cfg.MaxConns {
+		return true, false
+	}
+	l.conns[raw] = struct{}{}
+	return false, true
+}
+
+func (l *Listener) untrack(raw *rawConn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.conns, raw)
+}
+
+func (l *Listener) refused(peer netip.AddrPort, f Fault) {
+	if l.cfg.OnRefused != nil {
+		l.cfg.OnRefused(peer, f)
+	}
+}
+
+func (l *Listener) answer(peer netip.AddrPort, f Fault) []byte {
+	if l.cfg.Answer != nil {
+		if b := l.cfg.Answer(peer, f); len(b) > 0 {
+			return b
+		}
+	}
+	return ownAnswer(f)
+}
+
+// peerOf reads the peer's address, unmapped and without zone (security rule
+// 22). The zero value: it cannot be read.
+func peerOf(c net.Conn) netip.AddrPort {
+	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	ap := tcp.AddrPort()
+	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+}

@@ -1,0 +1,171 @@
+package upstream
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+)
+
+// pool keeps the connections of one upstream. The one used last is taken first,
+// so that a pool which was once large shrinks by idleness.
+type pool struct {
+	addr    string
+	dialFor time.Duration
+	idleFor time.Duration
+	maxOpen int
+	maxIdle int
+	dialer  func(ctx context.Context, network, addr string) (net.Conn, error)
+	clock   func() time.Time
+
+	mu     sync.Mutex
+	idle   []*conn // oldest first
+	open   int     // idle and in use
+	closed bool
+	sweep  *time.Timer // closes idle connections when no request comes by
+}
+
+func newPool(cfg Config) *pool {
+	return &pool{
+		addr: address(cfg.URL), dialFor: cfg.DialTimeout, idleFor: cfg.IdleTimeout,
+		maxOpen: cfg.MaxConns, maxIdle: cfg.MaxIdle, dialer: cfg.Dial, clock: cfg.Clock,
+	}
+}
+
+// get takes an idle connection that is provably silent and open, or makes one.
+func (p *pool) get(ctx context.Context) (*conn, error) {
+	for {
+		c, ok := p.pop()
+		if !ok {
+			return p.dial(ctx)
+		}
+		if p.clock().Sub(c.idleSince) < p.idleFor && c.silent() {
+			c.reused = true
+			return c, nil
+		}
+		p.drop(c)
+	}
+}
+
+func (p *pool) pop() (*conn, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil, false
+	}
+	c := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	return c, true
+}
+
+// dial makes a connection if one more is allowed.
+func (p *pool) dial(ctx context.Context) (*conn, error) {
+	if err := p.reserve(); err != nil {
+		return nil, err
+	}
+	timed, cancel := context.WithTimeout(ctx, p.dialFor)
+	defer cancel()
+	nc, err := p.dialer(timed, "tcp", p.addr)
+	if err != nil {
+		p.release()
+		if gone := ended(ctx); gone != nil {
+			return nil, gone
+		}
+		return nil, fail(ErrUnreachable, "dial", err)
+	}
+	return newConn(nc), nil
+}
+
+func (p *pool) reserve() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return fail(ErrUnreachable, "client", net.ErrClosed)
+	}
+	if p.open >= p.maxOpen && !p.evict() {
+		return fail(ErrOverloaded, "all in use", nil)
+	}
+	p.open++
+	return nil
+}
+
+// evict makes room for a fresh connection by closing the oldest idle one: a
+// retry wants no used one.
+func (p *pool) evict() bool {
+	if len(p.idle) == 0 {
+		return false
+	}
+	p.idle[0].close()
+	p.forget(1)
+	return true
+}
+
+// forget takes the n oldest idle connections, which are closed, off the list.
+func (p *pool) forget(n int) {
+	p.open -= n
+	left := copy(p.idle, p.idle[n:])
+	clear(p.idle[left:])
+	p.idle = p.idle[:left]
+}
+
+func (p *pool) release() {
+	p.mu.Lock()
+	p.open--
+	p.mu.Unlock()
+}
+
+// drop closes a connection that get or dial gave out.
+func (p *pool) drop(c *conn) {
+	c.close()
+	p.release()
+}
+
+// put takes back a connection whose exchange ended whole.
+func (p *pool) put(c *conn) {
+	c.idleSince = p.clock()
+	p.mu.Lock()
+	kept := !p.closed && c.raw != nil && len(p.idle) < p.maxIdle
+	if kept {
+		p.idle = append(p.idle, c)
+		if p.sweep == nil {
+			p.sweep = time.AfterFunc(p.idleFor, p.expire)
+		}
+	}
+	p.mu.Unlock()
+	if !kept {
+		p.drop(c)
+	}
+}
+
+// expire closes what has been idle for too long and comes back while anything
+// is left.
+func (p *pool) expire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock()
+	n := 0
+	for n < len(p.idle) && now.Sub(p.idle[n].idleSince) >= p.idleFor {
+		p.idle[n].close()
+		n++
+	}
+	p.forget(n)
+	p.sweep = nil
+	if len(p.idle) > 0 && !p.closed {
+		p.sweep = time.AfterFunc(p.idleFor, p.expire)
+	}
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, c := range p.idle {
+		c.close()
+	}
+	p.forget(len(p.idle))
+	if p.sweep != nil {
+		p.sweep.Stop()
+	}
+}

@@ -1,0 +1,91 @@
+// Package ops is the operators' listener: /livez, /readyz and /metrics. It is apart from every API listener, so that no
+// health check and no User-Agent ever opens a door (security rule 23); it is on loopback unless told otherwise, and it
+// tells counts and states, never a partner's name, an address or a credential.
+package ops
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"countersign.dev/internal/audit"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts decisions. Safe for concurrent use.
+type Metrics struct {
+	registry  *prometheus.Registry
+	decisions *prometheus.CounterVec
+	duration  *prometheus.HistogramVec
+	framing   *prometheus.CounterVec
+}
+
+// NewMetrics makes counters in a registry of their own. Labels are bounded: environments and APIs are configured, reasons
+// are a closed list.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		decisions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_decisions_total", Help: "Requests decided, by environment, API, decision and reason.",
+		}, []string{"environment", "api", "decision", "reason"}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "countersign_request_duration_seconds", Help: "From the head of a request to the end of its answer, upstream included.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+		}, []string{"environment", "decision"}),
+		framing: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_connections_refused_total", Help: "Connections ended before a request could be decided on, by fault.",
+		}, []string{"environment", "fault"}),
+	}
+	m.registry.MustRegister(m.decisions, m.duration, m.framing, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Record counts one decision.
+func (m *Metrics) Record(d *audit.Decision) {
+	decision := "refuse"
+	if d.Allowed {
+		decision = "allow"
+	}
+	m.decisions.WithLabelValues(d.Environment, d.API, decision, d.Reason).Inc()
+	m.duration.WithLabelValues(d.Environment, decision).Observe(d.Duration.Seconds())
+}
+
+// Refused counts one connection that ended before a request could be decided on. fault comes from a closed list.
+func (m *Metrics) Refused(environment, fault string) {
+	m.framing.WithLabelValues(environment, fault).Inc()
+}
+
+// Gauge publishes a value that is asked for at each scrape. Names are constants of the caller; one that is taken is an
+// error of the wiring.
+func (m *Metrics) Gauge(name, help string, value func() float64) error {
+	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// NewServer serves m and ready. ready returns nil, or an error that says exactly what is not ready.
+func NewServer(m *Metrics, ready func() error) (*http.Server, error) {
+	if m == nil || ready == nil {
+		return nil, errors.New("ops: metrics and a readiness check must be set")
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "live\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			answer(w, http.StatusServiceUnavailable, "not ready: "+err.Error()+"\n")
+			return
+		}
+		answer(w, http.StatusOK, "ready\n")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}, nil
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}

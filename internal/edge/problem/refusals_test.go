@@ -1,0 +1,75 @@
+package problem_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"countersign.dev/internal/edge/problem"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/refusals.md")
+
+const document = "../../../docs/refusals.md"
+
+const preface = `# Refusals
+
+What a refused caller hears, and what to do about it. This file is generated from the only table that has it:
+` + "`go test ./internal/edge/problem -update`" + ` rewrites it after a change of ` + "`internal/edge/problem/table.go`" + `.
+
+The reason stands in the decision line and in the metrics. The caller learns it as told here:
+
+- **signed APIs** answer ` + "`" + `{"status":"error","errors":["CODE"],"message":"…","request_id":"…","server_time":1763625600}` + "`" + `;
+  so does the gateway where no API was found.
+- **token APIs** answer ` + "`" + `{"code":10001,"message":"…"}` + "`" + ` or the same as ` + "`" + `<error><code/><message/></error>` + "`" + `: JSON where Accept names it, then XML where
+  Accept names that, else as the request's Content-Type says, else XML.
+- **exact** tells what happened. **uniform** is one answer for all these reasons on signed APIs, byte for byte but for request id and time, because
+  the caller has not proved who it is; token APIs answer with their vendor's codes. **silent** is never written.
+- Every refusal carries ` + "`Cache-Control: no-store`" + `, ` + "`Countersign-Request-Id`" + ` and ` + "`Countersign-Server-Time`" + `; a 401 a constant ` + "`WWW-Authenticate`" + `,
+  a 405 ` + "`Allow`" + `, a 429 and some 503 ` + "`Retry-After`" + `.
+- Words in braces stand for facts: a header or parameter from our own lists, seconds, the address as derived, a country. Some messages are followed
+  by a colon and one more fact from a closed list. Nothing else that the caller sent is ever sent back.
+
+`
+
+func refusals() []byte {
+	var b bytes.Buffer
+	b.WriteString(preface + "| reason | status | told | signed APIs | token APIs |\n| --- | --- | --- | --- | --- |\n")
+	for _, r := range problem.Rows() {
+		signed, token := "–", "–"
+		if r.SignedCode != "" {
+			signed = fmt.Sprintf("`%s` %s", r.SignedCode, r.SignedMessage)
+		}
+		for i, c := range r.TokenCodes {
+			if i == 0 {
+				token = ""
+			} else {
+				token += "<br>"
+			}
+			token += fmt.Sprintf("%d %s", c.Code, c.Message)
+		}
+		fmt.Fprintf(&b, "| `%s` | %d | %s | %s | %s |\n", r.Reason, r.Status, r.Telling, signed, token)
+	}
+	b.WriteString("\n## Causes and cures\n\n| reason | cause | cure |\n| --- | --- | --- |\n")
+	for _, r := range problem.Rows() {
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.Reason, r.Cause, r.Cure)
+	}
+	return b.Bytes()
+}
+
+func TestDocumentIsTheTable(t *testing.T) {
+	if *update {
+		if err := os.WriteFile(document, refusals(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, refusals()) {
+		t.Error("docs/refusals.md is not what the table says; run: go test ./internal/edge/problem -update")
+	}
+}
