@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/registry"
+)
+
+// devEnvironments are the environments of `countersign dev`, in the order in which they are shown.
+var devEnvironments = []string{"sandbox", "production"}
+
+// The actors of `countersign dev`: a review is never approved by the one who asked for it, here neither.
+var (
+	devRequester = registry.Actor{Kind: registry.System, Name: "dev"}
+	devApprover  = registry.Actor{Kind: registry.Operator, Name: "dev"}
+)
+
+// devState is what only `countersign dev` keeps: the secrets that it issued, in clear, in one 0600 file. Everywhere else a
+// secret is shown once and then sealed or hashed.
+type devState struct {
+	PartnerID    string                     `json:"partner_id"`
+	Environments map[string]*devCredentials `json:"environments"`
+
+	path string
+}
+
+type devCredentials struct {
+	App     devSecret `json:"app"`
+	Signing devSecret `json:"signing_key"`
+}
+
+type devSecret struct {
+	CredentialID string `json:"credential_id"`
+	KeyID        string `json:"key_id"`
+	Login        string `json:"login,omitempty"`
+	Secret       string `json:"secret"` // empty: the partner chose its own, and we do not know it
+}
+
+// openDevState reads the folder's state; a folder without one has an empty state.
+func openDevState(dir string) (*devState, error) {
+	s := &devState{Environments: map[string]*devCredentials{}, path: filepath.Join(dir, "dev.json")}
+	err := checkPrivate(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	text, err := os.ReadFile(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("read the credentials of dev: %w", err)
+	}
+	if err := json.Unmarshal(text, s); err != nil || s.Environments == nil {
+		return nil, hinted{fmt.Errorf("%s is damaged", s.path), "remove it to have new credentials issued, or start with another --data folder"}
+	}
+	return s, nil
+}
+
+func (s *devState) save() error {
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := replaceFile(s.path, append(text, '\n')); err != nil {
+		return fmt.Errorf("keep the credentials of dev: %w", err)
+	}
+	return nil
+}
+
+// provision brings the register to where dev needs it: one approved partner with both credentials in both environments and
+// loopback on its lists. What is there already is left as it is, so that a second start keeps every credential.
+func (s *devState) provision(ctx context.Context, r *registry.Registry) error {
+	roster, err := r.Roster(ctx)
+	if err != nil {
+		return fmt.Errorf("read the register: %w", err)
+	}
+	if !slices.ContainsFunc(roster.Partners, func(p partner.Partner) bool { return p.ID == s.PartnerID }) {
+		p, err := r.CreatePartner(ctx, devRequester, "Demo Partner")
+		if err != nil {
+			return fmt.Errorf("create the demo partner: %w", err)
+		}
+		s.PartnerID, s.Environments = p.ID, map[string]*devCredentials{}
+		if err := s.save(); err != nil {
+			return err
+		}
+	}
+	for _, environment := range devEnvironments {
+		if err := s.provisionEnvironment(ctx, r, roster, environment); err != nil {
+			return fmt.Errorf("prepare %s: %w", environment, err)
+		}
+	}
+	return s.save()
+}
+
+func (s *devState) provisionEnvironment(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string) error {
+	if err := r.EnsureSealingKey(ctx, devRequester, environment); err != nil {
+		return err
+	}
+	if err := s.approve(ctx, r, roster, environment); err != nil {
+		return err
+	}
+	if err := s.allowLoopback(ctx, r, roster, environment); err != nil {
+		return err
+	}
+	if s.Environments[environment] == nil {
+		s.Environments[environment] = &devCredentials{}
+	}
+	c := s.Environments[environment]
+	if err := s.keep(ctx, roster, &c.App, environment, r.IssueApp); err != nil {
+		return err
+	}
+	return s.keep(ctx, roster, &c.Signing, environment, r.IssueSigningKey)
+}
+
+// approve takes the demo partner through its review, from wherever it stands. A suspension or a closed review stays.
+func (s *devState) approve(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string) error {
+	i := slices.IndexFunc(roster.Reviews, func(v partner.Review) bool { return v.PartnerID == s.PartnerID && v.Environment == environment })
+	if i < 0 {
+		if err := r.RequestReview(ctx, devRequester, s.PartnerID, environment, "countersign dev"); err != nil {
+			return err
+		}
+	} else if roster.Reviews[i].State != partner.ReviewRequested {
+		return nil
+	}
+	return r.Approve(ctx, devApprover, s.PartnerID, environment, "countersign dev")
+}
+
+func (s *devState) allowLoopback(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string) error {
+	for _, prefix := range []string{"127.0.0.0/8", "::1/128"} {
+		rule := partner.NetworkRule{PartnerID: s.PartnerID, Environment: environment, Prefix: netip.MustParsePrefix(prefix), Note: "countersign dev"}
+		if slices.ContainsFunc(roster.Networks, func(n partner.NetworkRule) bool {
+			return n.PartnerID == rule.PartnerID && n.Environment == environment && n.Prefix == rule.Prefix
+		}) {
+			continue
+		}
+		if _, err := r.Allow(ctx, devApprover, rule); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type issuer func(ctx context.Context, actor registry.Actor, partnerID, environment string) (registry.Issued, error)
+
+// keep leaves a credential that the register still has, and issues one otherwise. A secret that the partner changed over
+// the wire is forgotten here: it is the partner's alone.
+func (s *devState) keep(ctx context.Context, roster *partner.Roster, known *devSecret, environment string, issue issuer) error {
+	for _, c := range roster.Credentials {
+		if c.ID != known.CredentialID || known.CredentialID == "" || !c.RevokedAt.IsZero() {
+			continue
+		}
+		if len(c.Versions) > 0 && c.Versions[0].ByPartner {
+			known.Secret = ""
+		}
+		return nil
+	}
+	issued, err := issue(ctx, devApprover, s.PartnerID, environment)
+	if err != nil {
+		return err
+	}
+	*known = devSecret{CredentialID: issued.Credential.ID, KeyID: issued.KeyID, Login: issued.Login, Secret: string(issued.Secret.Bytes())}
+	return s.save()
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"countersign.dev/internal/registry"
+	"countersign.dev/internal/secret"
+	"countersign.dev/internal/store/sqlite"
+	"github.com/spf13/cobra"
+)
+
+func newPartner() *cobra.Command {
+	c := &cobra.Command{Use: "partner", Short: "What an operator does with partners", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(newPartnerUnlock())
+	return c
+}
+
+func newPartnerUnlock() *cobra.Command {
+	var data, login, partnerID string
+	c := &cobra.Command{
+		Use:   "unlock",
+		Short: "Let a partner authenticate again after too many wrong secrets",
+		Long: `Let a partner authenticate again after five wrong secrets in a row. The server that runs on the data folder knows
+of it within a second. The change is recorded with the user of the operating system as its actor.`,
+		Example: "  countersign partner unlock --data countersign-data --login 2445581234567",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if (login == "") == (partnerID == "") {
+				return hinted{errors.New("which partner?"), "give --login, the partner id that the partner sends, or --partner, the id in our records"}
+			}
+			return withRegister(c.Context(), data, func(r *registry.Registry) error {
+				p, err := r.FindPartner(c.Context(), login+partnerID)
+				if errors.Is(err, registry.ErrNotFound) {
+					return hinted{err, "the decision lines name the partner of every refused call"}
+				}
+				if err != nil {
+					return err
+				}
+				unlocked, err := r.Unlock(c.Context(), localActor(), p.ID)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprintf(c.OutOrStdout(), "%s (%s): %d credential(s) unlocked\n", p.Name, p.ID, len(unlocked))
+				return err
+			})
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&data, "data", "countersign-data", "`DIR` of the register")
+	f.StringVar(&login, "login", "", "partner `ID` that the partner sends with its secret")
+	f.StringVar(&partnerID, "partner", "", "partner `ID` in our records (ptn_...)")
+	return c
+}
+
+// withRegister opens the register of an existing data folder beside whatever server runs on it.
+func withRegister(ctx context.Context, data string, do func(*registry.Registry) error) error {
+	path := filepath.Join(data, "countersign.db")
+	if _, err := os.Stat(path); err != nil {
+		return hinted{fmt.Errorf("no register in %s: %w", data, err), "name the server's data folder with --data"}
+	}
+	ring, err := secret.OpenRing(ctx, secret.KeyFile{Path: filepath.Join(data, "master.key")}, rand.Reader)
+	if err != nil {
+		return err
+	}
+	hasher, err := secret.NewHasher(secret.HasherConfig{Rand: rand.Reader})
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	if err != nil {
+		return err
+	}
+	r, err := registry.New(registry.Config{Store: registry.Adapt(store), Ring: ring, Hasher: hasher, Now: time.Now, Rand: rand.Reader})
+	if err == nil {
+		err = do(r)
+	}
+	return errors.Join(err, store.Close())
+}
+
+// localActor is the user of the operating system: whoever has the disk is root (design decision 14).
+func localActor() registry.Actor {
+	name := fmt.Sprintf("uid-%d", os.Getuid())
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		name = u.Username
+	}
+	return registry.Actor{Kind: registry.Operator, Name: name}
+}

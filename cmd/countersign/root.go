@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes of every subcommand.
+const (
+	exitOK      = 0
+	exitRefused = 1 // the thing asked about is not so: a signature that does not match
+	exitFailed  = 2 // the command could not do its work: bad flags, unreadable files, a port in use
+)
+
+// errRefused ends a command with exitRefused after it has said everything itself.
+var errRefused = errors.New("refused")
+
+// hinted is an error with a line that says what to do next.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h hinted) Unwrap() error { return h.error }
+
+// run executes one command line and returns the exit code. It is main without the process, for tests.
+func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errOut)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, errRefused) {
+		return exitRefused
+	}
+	fmt.Fprintf(errOut, "countersign: %v\n", err)
+	if h := (hinted{}); errors.As(err, &h) {
+		fmt.Fprintf(errOut, "  hint: %s\n", h.hint)
+	}
+	return exitFailed
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "countersign",
+		Short:         "The front door of a partner API",
+		Long:          "Countersign lets approved partners through to an API, by signed request or access token, and signs requests on the partner's side.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	root.AddCommand(newDev(), newSign(), newVerify(), newPartner(), newVersion())
+	return root
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"countersign.dev/profile"
+	"countersign.dev/profile/library"
+	"countersign.dev/scheme"
+	"github.com/spf13/cobra"
+)
+
+// secretVariable names the environment variable with a secret. It is never taken from the command line, which every user
+// of the machine can read.
+const secretVariable = "COUNTERSIGN_SECRET"
+
+// maxProfile bounds a profile file; the language's own bound is tighter.
+const maxProfile = 1 << 20
+
+// signingOptions are what `sign` and `verify` have in common: which profile, which secret, which request.
+type signingOptions struct {
+	profile, secretFile  string
+	method, target, host string
+	headers              []string
+	bodyFile             string
+	showInput            bool
+}
+
+func (o *signingOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.profile, "profile", "finci", "shipped profile `NAME` (finci, finci/lf, countersign-v1) or a FILE.yaml, or FILE.yaml/ALTERNATIVE")
+	f.StringVar(&o.secretFile, "secret-file", "", "`FILE` with the secret, mode 0600, one line end at its end ignored; else $"+secretVariable)
+	f.StringVarP(&o.method, "method", "X", "GET", "`METHOD` of the request")
+	f.StringVarP(&o.target, "target", "t", "", "request `TARGET` exactly as sent: path, and query after ?")
+	f.StringVar(&o.host, "host", "", "`HOST`, for profiles that sign it")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "header `LINE` of the request; may be repeated")
+	f.StringVarP(&o.bodyFile, "body-file", "d", "", "`FILE` with the body, byte for byte; - for standard input")
+	f.BoolVar(&o.showInput, "show-input", false, "also print the bytes that are signed, quoted, on standard error")
+}
+
+// load reads profile, secret and request.
+func (o *signingOptions) load(c *cobra.Command) (*scheme.Scheme, scheme.Key, *scheme.Request, error) {
+	var key scheme.Key
+	s, err := loadScheme(o.profile)
+	if err != nil {
+		return nil, key, nil, err
+	}
+	request, err := o.request(c.InOrStdin())
+	if err != nil {
+		return nil, key, nil, err
+	}
+	text, err := o.secret()
+	if err != nil {
+		return nil, key, nil, err
+	}
+	defer clear(text)
+	if key, err = s.NewKey(text); err != nil {
+		return nil, key, nil, fmt.Errorf("the secret does not fit profile %s: %w", s.Name(), err)
+	}
+	return s, key, request, nil
+}
+
+// loadScheme takes a shipped name first, then a file.
+func loadScheme(name string) (*scheme.Scheme, error) {
+	file, alternative := name, ""
+	if i := strings.Index(name, ".yaml/"); i >= 0 {
+		file, alternative = name[:i+5], name[i+6:]
+	}
+	if !strings.HasSuffix(file, ".yaml") {
+		return library.Load(name)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read the profile: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxProfile))
+	if err != nil {
+		return nil, fmt.Errorf("read the profile: %w", err)
+	}
+	p, err := profile.Parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	return p.Alternative(alternative)
+}
+
+func (o *signingOptions) secret() ([]byte, error) {
+	if o.secretFile == "" {
+		if text, ok := os.LookupEnv(secretVariable); ok && text != "" {
+			return []byte(text), nil
+		}
+		return nil, hinted{errors.New("no secret"), "put it into a file and name that with --secret-file, or into $" + secretVariable}
+	}
+	if err := checkPrivate(o.secretFile); err != nil {
+		return nil, fmt.Errorf("read the secret: %w", err)
+	}
+	text, err := os.ReadFile(o.secretFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the secret: %w", err)
+	}
+	if n := len(text); n > 0 && text[n-1] == '\n' {
+		text = text[:n-1]
+		if n > 1 && text[n-2] == '\r' {
+			text = text[:n-2]
+		}
+	}
+	if len(text) == 0 {
+		return nil, fmt.Errorf("%s is empty", o.secretFile)
+	}
+	return text, nil
+}
+
+func (o *signingOptions) request(in io.Reader) (*scheme.Request, error) {
+	if !strings.HasPrefix(o.target, "/") {
+		return nil, hinted{fmt.Errorf("the target %q does not begin with a slash", o.target), "give path and query as they are on the wire, for example --target '/api/v1/get-cards?page=2'"}
+	}
+	header := map[string][]string{}
+	for _, line := range o.headers {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return nil, hinted{fmt.Errorf("%q is not a header line", name), "write 'Name: value'"}
+		}
+		name = canonical(strings.TrimSpace(name))
+		header[name] = append(header[name], strings.Trim(value, " \t"))
+	}
+	body, err := o.body(in)
+	if err != nil {
+		return nil, fmt.Errorf("read the body: %w", err)
+	}
+	return &scheme.Request{Method: o.method, Target: o.target, Scheme: "https", Host: o.host, Header: header, Body: body}, nil
+}
+
+func (o *signingOptions) body(in io.Reader) ([]byte, error) {
+	switch o.bodyFile {
+	case "":
+		return nil, nil
+	case "-":
+		return io.ReadAll(in)
+	}
+	return os.ReadFile(o.bodyFile)
+}

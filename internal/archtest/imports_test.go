@@ -1,0 +1,208 @@
+package archtest_test
+
+import (
+	"bufio"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "countersign.dev/"
+
+// allowed is the whole graph of the module (design, section 4). Left: a package, or a folder with /... for all below it.
+// Right: the packages of this module that its code, tests aside, may import. What is not listed is banned; the line says
+// why the list is as short as it is.
+const allowed = `
+scheme:                                                  # a leaf: pure, standard library only, the same code on both sides of the wire
+profile:                          scheme                 # text becomes a scheme here and nowhere else
+profile/library:                  profile scheme         # embedded files and their names
+internal/partner:                 internal/secret        # nouns; a version carries its secret in a value that redacts itself
+internal/secret:                                         # a leaf: knows bytes and keys, no nouns
+internal/audit:                   internal/partner internal/secret
+internal/access:                  internal/partner scheme # decides from memory; never a store, never an edge
+internal/registry:                internal/audit internal/partner internal/secret # declares the store that it needs
+internal/store:                                          # the faults all engines share
+internal/store/sqlite:            internal/store internal/audit internal/partner
+internal/store/storetest:         internal/store internal/audit internal/partner internal/registry internal/secret # judges an engine through its user
+internal/replay:
+internal/replay/memory:           internal/replay
+internal/replay/replaytest:       internal/replay
+internal/country:                                        # a file format; access declares what it needs of it
+internal/edge/clientip:                                  # the only address derivation; shared by every door
+internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
+internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret
+internal/edge/ops:                internal/audit
+internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream
+internal/edge/gateway/strict:                            # bytes of a connection, no decision
+internal/edge/gateway/upstream:                          # bytes of a connection, no decision
+internal/sandbox:                 internal/sandbox/...   # what stands behind the gateway knows nothing of it
+internal/sandbox/...:             internal/sandbox/...
+internal/archtest:
+cmd/countersign:                  scheme profile profile/library internal/... # wiring
+e2e:                                                     # a stranger: drives the binary, imports nothing of it
+`
+
+func TestImportsRunOneWay(t *testing.T) {
+	rules := parseRules(t)
+	used := map[string]bool{}
+	for file, pkg := range sources(t) {
+		if strings.HasSuffix(file, "_test.go") && pkg != "e2e" {
+			continue
+		}
+		rule, ok := ruleFor(rules, pkg)
+		if !ok {
+			t.Errorf("%s: package %s is not in the graph; add it with its reason", file, pkg)
+			continue
+		}
+		used[rule] = true
+		for _, imported := range imports(t, file) {
+			if name, ours := strings.CutPrefix(imported, module); ours && !slices.ContainsFunc(rules[rule], func(p string) bool { return covers(p, name) }) {
+				t.Errorf("%s imports %s: %s may import %v only", file, name, rule, rules[rule])
+			}
+		}
+	}
+	for rule := range rules {
+		if !used[rule] && !strings.HasSuffix(rule, "...") {
+			t.Errorf("the graph names %s, which has no code", rule)
+		}
+	}
+}
+
+// TestPublicPackagesNeedNothingElse: what partners import must not bring a database or a framework with it.
+func TestPublicPackagesNeedNothingElse(t *testing.T) {
+	for file, pkg := range sources(t) {
+		if pkg != "scheme" || strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, imported := range imports(t, file) {
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s imports %s; scheme needs the standard library only", file, imported)
+			}
+		}
+	}
+}
+
+func parseRules(t *testing.T) map[string][]string {
+	t.Helper()
+	rules := map[string][]string{}
+	for line := range strings.Lines(allowed) {
+		line, _, _ = strings.Cut(line, "#")
+		name, list, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		if _, doubled := rules[name]; doubled {
+			t.Fatalf("%s stands twice in the graph", name)
+		}
+		rules[name] = strings.Fields(list)
+	}
+	return rules
+}
+
+func ruleFor(rules map[string][]string, pkg string) (string, bool) {
+	if _, ok := rules[pkg]; ok {
+		return pkg, true
+	}
+	for dir := pkg; dir != "."; dir = path.Dir(dir) {
+		if _, ok := rules[dir+"/..."]; ok {
+			return dir + "/...", true
+		}
+	}
+	return "", false
+}
+
+func covers(pattern, name string) bool {
+	if dir, all := strings.CutSuffix(pattern, "/..."); all {
+		return strings.HasPrefix(name, dir+"/")
+	}
+	return pattern == name
+}
+
+// sources are the module's Go files, with the folder of each as its package.
+func sources(t *testing.T) map[string]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	files := map[string]string{}
+	err := filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() && (name == "testdata" || strings.HasPrefix(name, ".") && name != "." && name != "..") {
+			return filepath.SkipDir
+		}
+		if strings.HasSuffix(name, ".go") {
+			dir, err := filepath.Rel(root, filepath.Dir(file))
+			if err != nil {
+				return err
+			}
+			files[file] = filepath.ToSlash(dir)
+		}
+		return nil
+	})
+	if err != nil || len(files) < 20 {
+		t.Fatalf("found %d source files, error %v", len(files), err)
+	}
+	return files
+}
+
+func imports(t *testing.T, file string) []string {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, spec := range parsed.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, name)
+	}
+	return list
+}
+
+// TestSQLiteAndLibcFitTogether: the engine is generated against exactly one libc (its own documentation); another
+// dependency must not lift it quietly.
+func TestSQLiteAndLibcFitTogether(t *testing.T) {
+	const libc, sqlite = "modernc.org/libc", "modernc.org/sqlite"
+	ours := versions(t, filepath.Join("..", "..", "go.mod"))
+	cache := os.Getenv("GOMODCACHE")
+	if cache == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cache = filepath.Join(home, "go", "pkg", "mod"); os.Getenv("GOPATH") != "" {
+			cache = filepath.Join(filepath.SplitList(os.Getenv("GOPATH"))[0], "pkg", "mod")
+		}
+	}
+	theirs := versions(t, filepath.Join(cache, "cache", "download", sqlite, "@v", ours[sqlite]+".mod"))
+	if ours[libc] == "" || ours[libc] != theirs[libc] {
+		t.Errorf("go.mod has %s %s, but %s %s is made for %s", libc, ours[libc], sqlite, ours[sqlite], theirs[libc])
+	}
+}
+
+func versions(t *testing.T, file string) map[string]string {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	found := map[string]string{}
+	for scanner := bufio.NewScanner(f); scanner.Scan(); {
+		if fields := strings.Fields(strings.TrimPrefix(scanner.Text(), "require ")); len(fields) >= 2 && strings.HasPrefix(fields[1], "v") {
+			found[fields[0]] = fields[1]
+		}
+	}
+	return found
+}
