@@ -71,7 +71,10 @@ func (d *devServer) open(ctx context.Context) error {
 }
 
 func (d *devServer) openRegister(ctx context.Context) error {
-	ring, err := secret.OpenRing(ctx, secret.KeyFile{Path: filepath.Join(d.dir, "master.key"), Create: true, Rand: rand.Reader}, rand.Reader)
+	path := filepath.Join(d.dir, "countersign.db")
+	_, err := os.Lstat(path)
+	fresh := errors.Is(err, fs.ErrNotExist) // a new key cannot open an old register: then the old key is missed, not replaced
+	ring, err := secret.OpenRing(ctx, secret.KeyFile{Path: filepath.Join(d.dir, "master.key"), Create: fresh, Rand: rand.Reader}, rand.Reader)
 	if err != nil {
 		return err
 	}
@@ -79,7 +82,7 @@ func (d *devServer) openRegister(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: filepath.Join(d.dir, "countersign.db")})
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 func (a *Decider) Decide(r *Request, d *Decision) bool {
 	d.Reason, d.Proved, d.Address = Unset, false, r.Address
 	now := a.cfg.Now()
-	if !checkShape(r, d) || !a.route(r, d) || !checkHeaderNames(r, d) || !checkCaller(r, d) || !checkLength(r, d) {
+	if !checkShape(r, d) || !a.route(r, d) || !checkHeaders(r, d) || !checkLength(r, d) {
 		return false
 	}
 	if !r.Address.IsValid() {

@@ -28,6 +28,7 @@ type Request struct {
 
 	signed    scheme.Request
 	presented scheme.Presented
+	digest    [32]byte
 	scratch   [160]byte
 }
 

@@ -22,7 +22,7 @@ func checkShape(r *Request, d *Decision) bool {
 	case r.HostMismatch:
 		return d.refuse(HostMismatch, "Host", "the request names no host, or two different ones")
 	}
-	return checkConnection(r, d)
+	return true
 }
 
 // isMethod admits upper-case words and refuses the methods that are about the connection or the proxy itself (rule 24).
@@ -40,11 +40,8 @@ func isMethod(m string) bool {
 
 // checkConnection refuses a Connection header that names anything but connection options: a proxy that obeyed it would
 // drop an authentication, forwarding or identity header on the way (security rule 17).
-func checkConnection(r *Request, d *Decision) bool {
-	if _, ok := r.Header["Upgrade"]; ok {
-		return d.refuse(UpgradeNotAllowed, "Upgrade", "this API does not upgrade connections")
-	}
-	for _, line := range r.Header["Connection"] {
+func checkConnection(lines []string, d *Decision) bool {
+	for _, line := range lines {
 		for option := range strings.SplitSeq(line, ",") {
 			switch o := strings.TrimSpace(option); {
 			case o == "", strings.EqualFold(o, "close"), strings.EqualFold(o, "keep-alive"), strings.EqualFold(o, "te"):
@@ -56,17 +53,35 @@ func checkConnection(r *Request, d *Decision) bool {
 	return true
 }
 
-// checkHeaderNames refuses names outside [A-Za-z0-9-], which other programs fold into names that they trust (rule 18).
-func checkHeaderNames(r *Request, d *Decision) bool {
-	for name := range r.Header {
-		if IsPlainName(name) {
-			continue
+// checkHeaders looks at every header once: at its name (rule 18), and at the few that count before routing is done.
+func checkHeaders(r *Request, d *Decision) bool {
+	odd := false
+	for name, values := range r.Header {
+		switch name {
+		case "Connection":
+			if !checkConnection(values, d) {
+				return false
+			}
+		case "Upgrade":
+			return d.refuse(UpgradeNotAllowed, name, "this API does not upgrade connections")
+		case "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User":
+			if d.API.Protocol == Signed && !d.API.AllowBrowser { // design decision 13
+				return d.refuse(BrowserRequest, name, "this API is called by backends, not by browsers")
+			}
+		default:
+			odd = odd || !IsPlainName(name)
 		}
-		if !d.API.WarnHeaderNames {
-			return d.refuse(MalformedHeader, "", "a header name has characters other than letters, digits and hyphens")
-		}
-		d.Warnings = append(d.Warnings, "header_name")
 	}
+	return !odd || d.oddName()
+}
+
+// oddName refuses names outside [A-Za-z0-9-], which other programs fold into names that they trust (rule 18), or notes
+// them where the API only warns.
+func (d *Decision) oddName() bool {
+	if !d.API.WarnHeaderNames {
+		return d.refuse(MalformedHeader, "", "a header name has characters other than letters, digits and hyphens")
+	}
+	d.Warnings = append(d.Warnings, "header_name")
 	return true
 }
 
@@ -74,28 +89,20 @@ func checkHeaderNames(r *Request, d *Decision) bool {
 // before they forward, also where an API only warns.
 func IsPlainName(name string) bool {
 	for i := range len(name) {
-		c := name[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+		if !plain[name[i]] {
 			return false
 		}
 	}
 	return name != ""
 }
 
-// checkCaller refuses browsers on APIs for backends (design decision 13).
-func checkCaller(r *Request, d *Decision) bool {
-	if d.API.AllowBrowser || d.API.Protocol != Signed {
-		return true
+// plain marks the bytes of a plain name. Never written after its construction.
+var plain = func() (table [256]bool) {
+	for c := range table {
+		table[c] = c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-'
 	}
-	for _, name := range browserHeaders {
-		if _, ok := r.Header[name]; ok {
-			return d.refuse(BrowserRequest, name, "this API is called by backends, not by browsers")
-		}
-	}
-	return true
-}
-
-var browserHeaders = [...]string{"Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User"}
+	return table
+}()
 
 // checkLength refuses a declared length over the cap before the body is read, and an empty POST without a length where the
 // API is strict about it (seed: Accessing the API, "Content-Length: 0").

@@ -31,8 +31,7 @@ func (a *Decider) decideSigned(snap *snapshot, r *Request, d *Decision, now time
 		return d.late(p, fault, now)
 	}
 	r.signed.Body = body
-	digest, ok := verify(c, r, d, seconds(now))
-	return ok && a.admit(r, d) && a.claim(r, d, digest, now)
+	return verify(c, r, d, seconds(now)) && a.admit(r, d) && a.claim(r, d, now)
 }
 
 // findSigner looks the key id up. An unknown one ends here, before the body is read: key ids are 128 random bits.
@@ -57,8 +56,13 @@ func (a *Decider) findSigner(snap *snapshot, d *Decision, text string) *Credenti
 	return c
 }
 
-// verify tries the live versions of c, newest first.
-func verify(c *Credential, r *Request, d *Decision, now int64) (digest [32]byte, ok bool) {
+// verify tries the live versions of c, newest first. It leaves the digest of the request for the replay guard in r, where
+// the API has one for it.
+func verify(c *Credential, r *Request, d *Decision, now int64) bool {
+	var digest *[32]byte
+	if d.API.guards(r.Method) {
+		digest = &r.digest
+	}
 	tried := false
 	for i := range c.versions {
 		v := &c.versions[i]
@@ -66,27 +70,27 @@ func verify(c *Credential, r *Request, d *Decision, now int64) (digest [32]byte,
 			continue
 		}
 		tried = true
-		fault := d.API.Scheme.Verify(&v.key, &r.signed, &r.presented, &digest)
+		fault := d.API.Scheme.Verify(&v.key, &r.signed, &r.presented, digest)
 		if fault == nil {
 			d.Version = int(v.number)
-			return digest, true
+			return true
 		}
 		if fault.Kind != scheme.FaultMismatch {
-			return digest, d.blame(d.API.Scheme, fault)
+			return d.blame(d.API.Scheme, fault)
 		}
 	}
 	if !tried {
-		return digest, d.refuse(RevokedCredential, "", "")
+		return d.refuse(RevokedCredential, "", "")
 	}
-	return digest, d.refuse(BadSignature, "", "")
+	return d.refuse(BadSignature, "", "")
 }
 
 // claim asks the replay guard, last of all: a request that was refused for another cause does not use up its one chance.
-func (a *Decider) claim(r *Request, d *Decision, digest [32]byte, now time.Time) bool {
-	if !d.API.guards(r.Method, d.API.Scheme.HasNonce()) {
+func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
+	if !d.API.guards(r.Method) {
 		return d.allow()
 	}
-	key := replayKey(r.scratch[:0], d, digest)
+	key := sha256.Sum256(append(append(r.scratch[:0], d.Credential.tag[:]...), r.digest[:]...))
 	fresh, err := a.cfg.Replay.Claim(key, r.presented.Unix+d.API.window(), seconds(now))
 	switch {
 	case err != nil:
@@ -98,21 +102,13 @@ func (a *Decider) claim(r *Request, d *Decision, digest [32]byte, now time.Time)
 	return d.allow()
 }
 
-// replayKey is a digest over length-prefixed parts, so that no environment and credential can be spelt as others (rule 10).
-func replayKey(buffer []byte, d *Decision, digest [32]byte) [32]byte {
-	buffer = append(buffer, "replay"...)
-	buffer = append(append(buffer, byte(len(d.API.Environment))), d.API.Environment...)
-	buffer = append(append(buffer, byte(len(d.Credential.ID))), d.Credential.ID...)
-	return sha256.Sum256(append(buffer, digest[:]...))
-}
-
 // guards reports whether an equal request is refused: by the API's rule, and always where the profile has a nonce, since
 // two honest requests then never have the same one.
-func (a *API) guards(method string, nonce bool) bool {
+func (a *API) guards(method string) bool {
 	switch {
 	case a.Replay == ReplayOff:
 		return false
-	case a.Replay == ReplayAll || nonce:
+	case a.Replay == ReplayAll || a.Scheme.HasNonce():
 		return true
 	}
 	return method != "GET" && method != "HEAD"

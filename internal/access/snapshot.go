@@ -16,23 +16,31 @@ var ErrRoster = errors.New("build snapshot")
 // keyID is a key id as its 16 bytes: map keys of a fixed size are found without following a pointer.
 type keyID [16]byte
 
-// parseKeyID takes the one form in which key ids are issued; anything else is unknown without a look-up.
+// parseKeyID takes the one form in which key ids are issued, 32 lower-case hex digits; anything else is unknown without a
+// look-up.
 func parseKeyID(s string) (id keyID, ok bool) {
-	if !partner.IsKeyID(s) {
+	if len(s) != 2*len(id) {
 		return id, false
 	}
+	var seen byte
 	for i := range id {
-		id[i] = unhex(s[2*i])<<4 | unhex(s[2*i+1])
+		high, low := lowerHex[s[2*i]], lowerHex[s[2*i+1]]
+		seen |= high | low
+		id[i] = high<<4 | low
 	}
-	return id, true
+	return id, seen < 16
 }
 
-func unhex(c byte) byte {
-	if c <= '9' {
-		return c - '0'
+// lowerHex is the value of each lower-case hex digit, 255 for every other byte. Never written after its construction.
+var lowerHex = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 255
 	}
-	return c - 'a' + 10
-}
+	for i, c := range []byte("0123456789abcdef") {
+		table[c] = byte(i)
+	}
+	return table
+}()
 
 // Credential is a credential as the snapshot knows it. Immutable.
 type Credential struct {
@@ -42,7 +50,7 @@ type Credential struct {
 
 	generation uint32
 	revoked    bool
-	tokenID    [16]byte // App only: what its access tokens are bound to
+	tag        [16]byte // names environment and row in access tokens and replay keys, whatever their length
 	versions   []version
 }
 
@@ -195,7 +203,7 @@ func (x *index) add(c *partner.Credential, p *Partner, s *scheme.Scheme, store [
 	if p == nil {
 		return nil, errors.New("its partner is not in the roster")
 	}
-	entry := Credential{ID: c.ID, Partner: p, Login: c.Login, generation: c.Generation, revoked: !c.RevokedAt.IsZero(), tokenID: tokenID(c.ID)}
+	entry := Credential{ID: c.ID, Partner: p, Login: c.Login, generation: c.Generation, revoked: !c.RevokedAt.IsZero(), tag: tagOf(c.Environment, c.ID)}
 	if s != nil {
 		first := len(store)
 		for _, v := range c.Versions {

@@ -68,11 +68,11 @@ func tokenData(environment string) []byte {
 	return fmt.Appendf(nil, "countersign access token\x00%d:%s", len(environment), environment)
 }
 
-// tokenID binds tokens to a credential's row, whatever the length of its id.
-func tokenID(credentialID string) (id [16]byte) {
-	sum := sha256.Sum256([]byte("app credential\x00" + credentialID))
-	copy(id[:], sum[:])
-	return id
+// tagOf is a digest over length-prefixed parts, so that no environment and credential can be spelt as others (rule 10).
+func tagOf(environment, credentialID string) (tag [16]byte) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "countersign credential\x00%d:%s%d:%s", len(environment), environment, len(credentialID), credentialID))
+	copy(tag[:], sum[:])
+	return tag
 }
 
 // Issue seals a new access token for the app credential of d, valid for the API's token lifetime from now. The caller has
@@ -88,7 +88,7 @@ func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
 		return "", ErrNoSealingKey
 	}
 	var claims [tokenClaims]byte
-	copy(claims[:], d.Credential.tokenID[:])
+	copy(claims[:], d.Credential.tag[:])
 	binary.BigEndian.PutUint32(claims[16:], d.Credential.generation)
 	binary.BigEndian.PutUint64(claims[20:], uint64(now.Add(d.API.tokenLifetime()).Unix()))
 	sealed := make([]byte, tokenHead, tokenBytes)
@@ -104,7 +104,7 @@ func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
 // openToken judges a presented token together with the app credential that came with it.
 func (w *world) openToken(text string, c *Credential, now int64, scratch []byte) Reason {
 	claims, ok := w.unseal(text, scratch)
-	if !ok || [16]byte(claims) != c.tokenID || binary.BigEndian.Uint32(claims[16:]) != c.generation {
+	if !ok || [16]byte(claims) != c.tag || binary.BigEndian.Uint32(claims[16:]) != c.generation {
 		return InvalidToken
 	}
 	if expiry := binary.BigEndian.Uint64(claims[20:]); expiry < uint64(now) || expiry > 1<<62 {

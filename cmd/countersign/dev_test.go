@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign.dev/internal/registry"
+	"github.com/google/go-cmp/cmp"
+)
+
+// devRun is one `countersign dev` inside the test's process.
+type devRun struct {
+	t      *testing.T
+	ready  ready
+	stop   func() (code int)
+	errOut *lockedBuffer
+	client *http.Client
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func startDev(t *testing.T, data string, more ...string) *devRun {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "ready.json")
+	args := append([]string{"dev", "--data", data, "--listen-sandbox", "127.0.0.1:0", "--listen-production", "127.0.0.1:0", "--ready-file", file}, more...)
+	ctx, cancel := context.WithCancel(t.Context())
+	d := &devRun{t: t, errOut: new(lockedBuffer)}
+	ended := make(chan int, 1)
+	go func() { ended <- run(ctx, args, strings.NewReader(""), io.Discard, d.errOut) }()
+	d.stop = func() int {
+		cancel()
+		code := <-ended
+		ended <- code
+		return code
+	}
+	t.Cleanup(func() { d.stop() })
+	text := d.await(file, ended)
+	if err := json.Unmarshal(text, &d.ready); err != nil {
+		t.Fatal(err)
+	}
+	ca, err := os.ReadFile(d.ready.CAFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(ca)
+	d.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
+	t.Cleanup(d.client.CloseIdleConnections)
+	return d
+}
+
+// await reads the ready file as soon as it is there. It is written whole, so that what is read is complete.
+func (d *devRun) await(file string, ended chan int) []byte {
+	d.t.Helper()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+				d.t.Errorf("ready file: mode %v, error %v, want 0600", info.Mode(), err)
+			}
+			return text
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			d.t.Fatal(err)
+		}
+		select {
+		case code := <-ended:
+			ended <- code
+			d.t.Fatalf("dev ended with %d: %s", code, d.errOut.String())
+		case <-poll.C:
+		}
+	}
+}
+
+// get makes a signed GET of the card API in the sandbox, signed by hand, and returns status and body.
+func (d *devRun) get() (int, string) {
+	d.t.Helper()
+	e := d.ready.Environments["sandbox"]
+	target, ts := e.Card.BasePath+"/cards/1", strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(e.Card.APISecret))
+	mac.Write([]byte(ts + "GET" + target))
+	r, err := http.NewRequestWithContext(d.t.Context(), "GET", e.BaseURL+target, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	r.Header.Set("X-Auth-Token", e.Card.APIToken)
+	r.Header.Set("X-Auth-Timestamp", ts)
+	r.Header.Set("X-Auth-Signature", hex.EncodeToString(mac.Sum(nil)))
+	answer, err := d.client.Do(r)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+func TestASecondStartKeepsEveryCredential(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	first := startDev(t, data)
+	if status, body := first.get(); status != http.StatusNotFound || !strings.Contains(body, "card_not_found") {
+		t.Errorf("a signed GET: %d %s, want the model's 404", status, body)
+	}
+	if code := first.stop(); code != exitOK {
+		t.Errorf("stopped with %d, want 0: %s", code, first.errOut.String())
+	}
+	second := startDev(t, data)
+	for name := range first.ready.Environments {
+		was, is := first.ready.Environments[name], second.ready.Environments[name]
+		if diff := cmp.Diff(was.Card, is.Card) + cmp.Diff(was.Aggregation, is.Aggregation); diff != "" {
+			t.Errorf("%s changed: %s", name, diff)
+		}
+	}
+	if status, _ := second.get(); status != http.StatusNotFound {
+		t.Errorf("after a second start: %d", status)
+	}
+}
+
+// TestAChangeMadeBesideTheServerIsLive changes the register as another process does, through its own connection, and waits
+// until the server has noticed. How long that takes is measured elsewhere; here it must happen at all.
+func TestAChangeMadeBesideTheServerIsLive(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	d := startDev(t, data)
+	login := d.ready.Environments["sandbox"].Aggregation.PartnerID
+	operator := registry.Actor{Kind: registry.Operator, Name: "test"}
+	beside := func(change func(*registry.Registry, string) error) {
+		t.Helper()
+		err := withRegister(t.Context(), data, func(r *registry.Registry) error {
+			p, err := r.FindPartner(t.Context(), login)
+			if err != nil {
+				return err
+			}
+			return change(r, p.ID)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	until := func(want int, code string) {
+		t.Helper()
+		for {
+			if status, body := d.get(); status == want && strings.Contains(body, code) {
+				return
+			} else if status != http.StatusNotFound && status != http.StatusForbidden {
+				t.Fatalf("%d %s", status, body)
+			}
+		}
+	}
+	until(http.StatusNotFound, "card_not_found")
+	beside(func(r *registry.Registry, id string) error {
+		return r.Suspend(t.Context(), operator, id, "sandbox", "test")
+	})
+	until(http.StatusForbidden, `"suspended"`)
+	beside(func(r *registry.Registry, id string) error {
+		return r.Resume(t.Context(), operator, id, "sandbox", "test")
+	})
+	until(http.StatusNotFound, "card_not_found")
+}
+
+func TestDevRefusesWhatItCannotServeFrom(t *testing.T) {
+	used := filepath.Join(t.TempDir(), "data")
+	startDev(t, used)
+	stopped := filepath.Join(t.TempDir(), "stopped")
+	startDev(t, stopped).stop()
+	for _, c := range []struct {
+		what   string
+		data   string
+		damage func(dir string) error
+		want   string
+	}{
+		{"a folder that another server uses", used, func(string) error { return nil }, "another countersign serves from this data folder"},
+		{"a damaged register", "", func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "countersign.db"), bytes.Repeat([]byte("x"), 8192), 0o600)
+		}, "countersign.db"},
+		{"a master key that others can read", "", func(dir string) error { return os.Chmod(filepath.Join(dir, "master.key"), 0o644) }, "master.key"},
+		{"a master key that is missing", "", func(dir string) error { return os.Remove(filepath.Join(dir, "master.key")) }, "master.key: no such file"},
+		{"damaged credentials", "", func(dir string) error { return os.WriteFile(filepath.Join(dir, "dev.json"), []byte("{"), 0o600) }, "dev.json is damaged"},
+		{"an authority without its key", "", func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) }, "ca-key.pem"},
+	} {
+		dir := c.data
+		if dir == "" {
+			dir = filepath.Join(t.TempDir(), "copy")
+			if err := os.CopyFS(dir, os.DirFS(stopped)); err != nil {
+				t.Fatal(err)
+			}
+			private(t, dir)
+		}
+		if err := c.damage(dir); err != nil {
+			t.Fatal(err)
+		}
+		var errOut bytes.Buffer
+		args := []string{"dev", "--data", dir, "--listen-sandbox", "127.0.0.1:0", "--listen-production", "127.0.0.1:0"}
+		if code := run(t.Context(), args, strings.NewReader(""), io.Discard, &errOut); code != exitFailed || !strings.Contains(errOut.String(), c.want) {
+			t.Errorf("%s: exit code %d, said %q, want %q in it", c.what, code, errOut.String(), c.want)
+		}
+	}
+}
+
+// private gives a copied folder the modes that it had.
+func private(t *testing.T, dir string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			return os.Chmod(path, 0o700)
+		}
+		return os.Chmod(path, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDevTakesItsOwnCertificate(t *testing.T) {
+	dir := t.TempDir()
+	ca, err := openCA(dir, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := startDev(t, filepath.Join(t.TempDir(), "data"), "--tls-cert", ca.certFile, "--tls-key", filepath.Join(dir, "ca-key.pem"))
+	if d.ready.CAFile != ca.certFile {
+		t.Errorf("ca_file %s, want the certificate that was given, %s", d.ready.CAFile, ca.certFile)
+	}
+}
+
+func TestOpsListenerTellsStates(t *testing.T) {
+	d := startDev(t, filepath.Join(t.TempDir(), "data"))
+	d.get()
+	for path, want := range map[string]string{
+		"/livez": "live", "/readyz": "ready",
+		"/metrics": `countersign_decisions_total{api="card",decision="allow",environment="sandbox",reason="allowed"} 1`,
+	} {
+		answer, err := http.Get(d.ready.OpsURL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d, error %v, want %q in\n%.500s", path, answer.StatusCode, err, want, body)
+		}
+	}
+}
