@@ -3,6 +3,8 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"strconv"
+	"strings"
 	"text/template"
 
 	"countersign.dev/internal/sandbox"
@@ -29,7 +31,7 @@ type bannerWorld struct {
 // printBanner prints base URLs, credentials and commands to paste. A command is a block that begins with a comment and ends
 // at an empty line; the end-to-end tests run each of them as printed.
 func (d *devServer) printBanner() error {
-	t, err := template.New("banner").Option("missingkey=error").Parse(bannerText)
+	t, err := template.New("banner").Funcs(template.FuncMap{"sh": shellQuote, "py": strconv.QuoteToASCII}).Parse(bannerText)
 	if err != nil {
 		return err
 	}
@@ -46,3 +48,6 @@ func (d *devServer) printBanner() error {
 	}
 	return nil
 }
+
+// shellQuote makes one word of text for a POSIX shell, whatever is in it.
+func shellQuote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"countersign.dev/internal/access"
-	"countersign.dev/internal/audit"
 	"countersign.dev/internal/edge/gateway"
 	"countersign.dev/internal/edge/gateway/strict"
 	"countersign.dev/internal/edge/gateway/upstream"
@@ -108,7 +107,10 @@ func (d *devServer) listenWorld(w *devWorld, addr string) error {
 	if err != nil {
 		return hinted{fmt.Errorf("listen for %s: %w", w.environment, err), "take a free port with --listen-" + w.environment + " 127.0.0.1:0"}
 	}
-	listener, err := strict.New(inner, strict.Config{TLS: tlsPolicy(certificate), OnRefused: d.refusedConnection(w.environment)})
+	listener, err := strict.New(inner, strict.Config{
+		TLS: tlsPolicy(certificate), Answer: w.gateway.AnswerUnread,
+		OnRefused: func(_ netip.AddrPort, fault strict.Fault) { d.metrics.Ended(w.environment, fault.String()) },
+	})
 	if err != nil {
 		return err
 	}
@@ -117,17 +119,6 @@ func (d *devServer) listenWorld(w *devWorld, addr string) error {
 	w.api = serveOn(server, listener)
 	w.api.addr = inner.Addr()
 	return nil
-}
-
-// refusedConnection records what ended before a request could be decided on (design decision 11).
-func (d *devServer) refusedConnection(environment string) func(netip.AddrPort, strict.Fault) {
-	return func(peer netip.AddrPort, fault strict.Fault) {
-		d.metrics.Refused(environment, fault.String())
-		d.lines.Record(&audit.Decision{
-			Time: time.Now(), RequestID: access.NewRequestID(), Environment: environment,
-			Reason: access.MalformedFraming.String(), Where: fault.String(), Status: http.StatusBadRequest, Peer: peer.Addr().Unmap(),
-		})
-	}
 }
 
 func (w *devWorld) baseURL() string { return "https://" + w.api.addr.String() }

@@ -39,11 +39,12 @@ type Decision struct {
 
 // Partner is a partner as the snapshot knows it. Immutable.
 type Partner struct {
-	ID   string
-	Name string
+	near  [nearPrefixes]netip.Prefix // the prefixes of a partner that has few rules and simple ones; then rules is nil
+	rules []networkRules
 	// State of the partner's review for the environment at hand.
 	Review partner.ReviewState
 	Closed bool
 
-	rules []networkRules
+	ID   string
+	Name string
 }

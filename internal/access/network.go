@@ -39,11 +39,24 @@ func (n *networkRules) holds(a netip.Addr) bool {
 	return false
 }
 
+// nearPrefixes is how many prefixes stand in the partner itself, where no other memory is read to find them.
+const nearPrefixes = 2
+
+// inline moves the rules of a simple partner into the partner: one group, for every API, without countries.
+func (p *Partner) inline() {
+	if len(p.rules) != 1 || p.rules[0].api != "" || len(p.rules[0].countries) > 0 || p.rules[0].table != nil || len(p.rules[0].prefixes) > nearPrefixes {
+		return
+	}
+	copy(p.near[:], p.rules[0].prefixes)
+	p.rules = nil
+}
+
 // checkNetwork applies the partner's rules for d.API to the caller's address. Prefixes of all applicable rules are one
 // list, and so are countries; where there are both, both must agree. It returns Allowed, AddressNotListed or
 // CountryNotAllowed. A country that is unknown is none of the list (security rule 38).
 func (a *Decider) checkNetwork(d *Decision) Reason {
-	listed, prefixes, countries := false, false, false
+	listed, prefixes := d.Partner.holds(d.Address)
+	countries := false
 	for i := range d.Partner.rules {
 		n := &d.Partner.rules[i]
 		if n.api != "" && n.api != d.API.Name {
@@ -61,6 +74,17 @@ func (a *Decider) checkNetwork(d *Decision) Reason {
 		return CountryNotAllowed
 	}
 	return Allowed
+}
+
+// holds looks at the prefixes that stand in the partner itself.
+func (p *Partner) holds(address netip.Addr) (listed, prefixes bool) {
+	for i := range p.near {
+		if n := p.near[i]; n.IsValid() {
+			prefixes = true
+			listed = listed || n.Contains(address)
+		}
+	}
+	return listed, prefixes
 }
 
 func (a *Decider) inCountry(d *Decision) bool {

@@ -64,9 +64,12 @@ func verify(c *Credential, r *Request, d *Decision, now int64) bool {
 		digest = &r.digest
 	}
 	tried := false
-	for i := range c.versions {
-		v := &c.versions[i]
-		if !v.live(now) {
+	for i := -1; i < len(c.older); i++ {
+		v := &c.newest
+		if i >= 0 {
+			v = &c.older[i]
+		}
+		if v.number == 0 || !v.live(now) {
 			continue
 		}
 		tried = true

@@ -42,16 +42,19 @@ var lowerHex = func() (table [256]byte) {
 	return table
 }()
 
-// Credential is a credential as the snapshot knows it. Immutable.
+// Credential is a credential as the snapshot knows it. Immutable. What a decision reads stands first and together: with a
+// million of them, every other place in memory costs as much as the signature.
 type Credential struct {
-	ID      string // row identity: for records and identity headers
-	Partner *Partner
-	Login   string // App only
+	newest version   // SigningKey only; number 0: there is none
+	older  []version // SigningKey only; newest first
 
+	tag        [16]byte // names environment and row in access tokens and replay keys, whatever their length
+	Partner    *Partner
 	generation uint32
 	revoked    bool
-	tag        [16]byte // names environment and row in access tokens and replay keys, whatever their length
-	versions   []version
+
+	ID    string // row identity: for records and identity headers
+	Login string // App only
 }
 
 // version is one secret of a signing credential, prepared for one scheme.
@@ -158,66 +161,88 @@ func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error
 
 func buildPartners(roster *partner.Roster, environment string) map[string]*Partner {
 	networks := groupNetworks(roster.Networks, environment)
+	list := make([]Partner, len(roster.Partners))
 	partners := make(map[string]*Partner, len(roster.Partners))
-	for _, p := range roster.Partners {
-		partners[p.ID] = &Partner{ID: p.ID, Name: p.Name, Closed: p.Closed, rules: networks[p.ID]}
+	for i, p := range roster.Partners {
+		list[i] = Partner{ID: p.ID, Name: p.Name, Closed: p.Closed, rules: networks[p.ID]}
+		list[i].inline()
+		partners[p.ID] = &list[i]
 	}
 	for _, r := range roster.Reviews {
 		if p := partners[r.PartnerID]; p != nil && r.Environment == environment {
-			p.Review = r.State
+			p.Review = oneOf(r.State)
 		}
 	}
 	return partners
 }
 
+// oneOf gives a state that was read from a store the memory of its constant, and an unknown one none at all.
+func oneOf(read partner.ReviewState) partner.ReviewState {
+	for _, known := range [...]partner.ReviewState{partner.ReviewRequested, partner.ReviewApproved, partner.ReviewSuspended, partner.ReviewClosed} {
+		if read == known {
+			return known
+		}
+	}
+	return ""
+}
+
 func (x *index) fill(roster *partner.Roster, environment string, kind partner.Kind, partners map[string]*Partner, s *scheme.Scheme) error {
-	count, versions := 0, 0
+	count := 0
 	for i := range roster.Credentials {
 		if c := &roster.Credentials[i]; c.Environment == environment && c.Kind == kind {
-			count, versions = count+1, versions+len(c.Versions)
+			count++
 		}
 	}
 	x.byID, x.list = make(map[keyID]uint32, count), make([]Credential, 0, count)
-	store := make([]version, 0, versions) // one block for all, so that a credential's versions lie together
 	for i := range roster.Credentials {
 		c := &roster.Credentials[i]
 		if c.Environment != environment || c.Kind != kind {
 			continue
 		}
-		var err error
-		if store, err = x.add(c, partners[c.PartnerID], s, store); err != nil {
+		if err := x.add(c, partners[c.PartnerID], s); err != nil {
 			return fmt.Errorf("credential %s: %w", c.ID, err)
 		}
 	}
 	return nil
 }
 
-func (x *index) add(c *partner.Credential, p *Partner, s *scheme.Scheme, store []version) ([]version, error) {
+func (x *index) add(c *partner.Credential, p *Partner, s *scheme.Scheme) error {
 	id, ok := parseKeyID(c.KeyID)
 	if !ok {
-		return nil, errors.New("its key id has not the form of one")
+		return errors.New("its key id has not the form of one")
 	}
 	if _, doubled := x.byID[id]; doubled {
-		return nil, errors.New("its key id is another credential's too")
+		return errors.New("its key id is another credential's too")
 	}
 	if p == nil {
-		return nil, errors.New("its partner is not in the roster")
+		return errors.New("its partner is not in the roster")
 	}
 	entry := Credential{ID: c.ID, Partner: p, Login: c.Login, generation: c.Generation, revoked: !c.RevokedAt.IsZero(), tag: tagOf(c.Environment, c.ID)}
 	if s != nil {
-		first := len(store)
-		for _, v := range c.Versions {
-			key, err := s.NewKey(v.Secret.Bytes())
-			if err != nil {
-				return nil, fmt.Errorf("version %d: %w", v.Number, err)
-			}
-			store = append(store, version{key: key, notBefore: unix(v.NotBefore), notAfter: unix(v.NotAfter), number: int32(v.Number)})
+		if err := entry.prepare(c.Versions, s); err != nil {
+			return err
 		}
-		entry.versions = store[first:len(store):len(store)]
 	}
 	x.byID[id] = uint32(len(x.list))
 	x.list = append(x.list, entry)
-	return store, nil
+	return nil
+}
+
+// prepare makes the secrets of a signing key ready for one scheme.
+func (c *Credential) prepare(versions []partner.Version, s *scheme.Scheme) error {
+	for i, v := range versions {
+		key, err := s.NewKey(v.Secret.Bytes())
+		if err != nil {
+			return fmt.Errorf("version %d: %w", v.Number, err)
+		}
+		made := version{key: key, notBefore: unix(v.NotBefore), notAfter: unix(v.NotAfter), number: int32(v.Number)}
+		if i == 0 {
+			c.newest = made
+		} else {
+			c.older = append(c.older, made)
+		}
+	}
+	return nil
 }
 
 func unix(t time.Time) int64 {

@@ -127,6 +127,7 @@ func (c *call) serve() {
 		return
 	}
 	if !c.g.cfg.Decider.Decide(&c.request, &c.decision) {
+		c.nameFraming()
 		c.refuse()
 		return
 	}
@@ -136,6 +137,16 @@ func (c *call) serve() {
 		return
 	}
 	c.forward()
+}
+
+// nameFraming adds to a framing refusal which fault it was, also where the body was the place of it.
+func (c *call) nameFraming() {
+	if d := &c.decision; d.Reason == access.MalformedFraming {
+		if d.Detail == "" && c.marks != nil {
+			d.Detail = c.marks.Fault.String()
+		}
+		d.Where = d.Detail
+	}
 }
 
 // serves reports whether a Host names this environment; names compare without case (security rule 16).

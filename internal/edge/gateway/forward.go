@@ -84,7 +84,7 @@ func (c *call) relay() {
 	}
 }
 
-// stream copies the body, flushing each piece of an answer whose length is not known.
+// stream copies the body, flushing each piece but the last of an answer whose length is known.
 func (c *call) stream(control *http.ResponseController) error {
 	buffer := copyPool.Get().(*[]byte)
 	defer copyPool.Put(buffer)
@@ -101,7 +101,7 @@ func (c *call) stream(control *http.ResponseController) error {
 			if err != nil {
 				return err
 			}
-			if c.answer.ContentLength < 0 {
+			if c.written != c.answer.ContentLength {
 				_ = control.Flush()
 			}
 		}
@@ -116,6 +116,13 @@ func (c *call) stream(control *http.ResponseController) error {
 
 var copyPool = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 
+// closesUniformly makes a 401 look the same whether its body was read or not: net/http ends connections on which much of a
+// body is left, and says so in the answer, which would tell a live key id from a dead one (security rule 9).
+func (c *call) closesUniformly(status int) bool {
+	const kept = 64 << 10
+	return status == http.StatusUnauthorized && (c.r.ContentLength < 0 || c.r.ContentLength > kept)
+}
+
 // write sends an answer of ours. Whatever an upstream left in the header is cleared first (trap 7).
 func (c *call) write(a problem.Answer) {
 	if c.decision.Reason == access.ClientGone {
@@ -127,9 +134,7 @@ func (c *call) write(a problem.Answer) {
 	if c.decision.Reason != access.Allowed {
 		header[headerTime] = []string{strconv.FormatInt(c.g.cfg.Now().Unix(), 10)}
 	}
-	if c.marks != nil && c.marks.MustClose {
-		a.Close = true
-	}
+	a.Close = a.Close || c.marks != nil && c.marks.MustClose || c.closesUniformly(a.Status)
 	a.Apply(header)
 	c.status = a.Status
 	control := http.NewResponseController(c.w)

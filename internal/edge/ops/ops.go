@@ -19,7 +19,7 @@ type Metrics struct {
 	registry  *prometheus.Registry
 	decisions *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
-	framing   *prometheus.CounterVec
+	ended     *prometheus.CounterVec
 }
 
 // NewMetrics makes counters in a registry of their own. Labels are bounded: environments and APIs are configured, reasons
@@ -34,11 +34,11 @@ func NewMetrics() *Metrics {
 			Name: "countersign_request_duration_seconds", Help: "From the head of a request to the end of its answer, upstream included.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}, []string{"environment", "decision"}),
-		framing: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "countersign_connections_refused_total", Help: "Connections ended before a request could be decided on, by fault.",
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_connections_ended_total", Help: "Connections ended before there was a request to answer, by fault.",
 		}, []string{"environment", "fault"}),
 	}
-	m.registry.MustRegister(m.decisions, m.duration, m.framing, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.decisions, m.duration, m.ended, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -52,9 +52,10 @@ func (m *Metrics) Record(d *audit.Decision) {
 	m.duration.WithLabelValues(d.Environment, decision).Observe(d.Duration.Seconds())
 }
 
-// Refused counts one connection that ended before a request could be decided on. fault comes from a closed list.
-func (m *Metrics) Refused(environment, fault string) {
-	m.framing.WithLabelValues(environment, fault).Inc()
+// Ended counts one connection that ended before there was a request to answer: a handshake that failed, a head that never
+// came. fault comes from a closed list.
+func (m *Metrics) Ended(environment, fault string) {
+	m.ended.WithLabelValues(environment, fault).Inc()
 }
 
 // Gauge publishes a value that is asked for at each scrape. Names are constants of the caller; one that is taken is an

@@ -74,7 +74,7 @@ func TestMutationsAgainstReference(t *testing.T) {
 			before, at, after := tc.raw[:i], tc.raw[i:i+1], tc.raw[i+1:]
 			for _, with := range []string{"", at + at, "\r", "\n", "\r\n", " ", "\t", ":", ",", "0", "+", "%", "\x00", "\x80"} {
 				data := []byte(before + with + after + goodGet)
-				compare(t, data, serve(t, pieces(data, 0)))
+				compare(t, data, serve(t, pieces(data, i)))
 			}
 		}
 	}

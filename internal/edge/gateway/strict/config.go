@@ -34,12 +34,13 @@ type Config struct {
 	// handshake. More are closed as soon as they are accepted. Zero: 10,000.
 	MaxConns int
 	// OnRefused is told about every request and connection that ends without a
-	// handler. nil: nobody is told. It is called from many goroutines and must
+	// handler, but for the requests that Answer is called for. nil: nobody is told. It is called from many goroutines and must
 	// not block; the peer is unmapped and without zone (security rule 22).
 	OnRefused func(peer netip.AddrPort, f Fault)
 	// Answer makes the whole answer, as bytes of HTTP/1.1 that say "Connection:
-	// close", for a refused request; it is called after OnRefused, from many
-	// goroutines. nil, or an empty result: a minimal 400 that names the fault.
+	// close", for a refused request, and is told of it instead of OnRefused, so
+	// that record and answer can share an id; it is called from many goroutines.
+	// nil, or an empty result: a minimal 400 that names the fault.
 	Answer func(peer netip.AddrPort, f Fault) []byte
 	// Admit decides at accept, before a byte is read, whether a peer may
 	// connect; refused ones are closed without an answer or a call to

@@ -30,8 +30,7 @@ type conn struct {
 	pending   Fault  // found, to be acted upon by the next Read
 
 	marks atomic.Pointer[Marks] // of the request being handled
-	slots [2]Marks              // the marks of clean heads, in turn
-	slot  int
+	head  Marks                 // what its head said; marks points here at first
 
 	over     atomic.Bool // nothing more is delivered
 	muted    atomic.Bool // net/http may write no more
@@ -80,7 +79,7 @@ func (c *conn) readOnce(p []byte) (int, error) {
 	if len(q) == 0 {
 		return 0, c.readError(err)
 	}
-	var n int
+	n, dropped := 0, 0
 	if c.scan.inHead() {
 		var f Fault
 		n, f = c.scan.feed(q)
@@ -91,9 +90,9 @@ func (c *conn) readOnce(p []byte) (int, error) {
 			c.muted.Store(true)
 			return 0, silentError(net.ErrClosed)
 		}
+		dropped = c.scan.dropped
 	}
-	dropped := c.scan.dropped
-	if n < len(q) && !c.scan.done && c.scan.st != stShut {
+	if n < len(q) && !c.scan.over() && !c.scan.inHead() {
 		m, f := c.scan.feed(q[n:])
 		c.pending = f
 		n += m
@@ -158,15 +157,16 @@ func (c *conn) finish() {
 	}
 }
 
-// publishHead puts the marks of a complete head in force. It is false when the
-// connection was closed as idle in the meantime: then the request must not start.
+// publishHead puts the marks of a complete head in force. net/http asks for the
+// end of a head only when the handler before has returned, so nobody reads the
+// old ones now. It is false when the connection was closed as idle in the
+// meantime: then the request must not start.
 func (c *conn) publishHead() bool {
 	if !c.raw.begin() {
 		return false
 	}
-	c.slot ^= 1
-	c.slots[c.slot] = c.scan.marks
-	c.marks.Store(&c.slots[c.slot])
+	c.head = c.scan.marks
+	c.marks.Store(&c.head)
 	return true
 }
 
@@ -211,6 +211,9 @@ func (c *conn) readError(err error) error {
 		return c.end(TruncatedHead)
 	case err == io.EOF:
 		return err
+	}
+	if err == nil {
+		err = io.ErrNoProgress // a transport that gives nothing and no reason
 	}
 	c.muted.Store(inside)
 	return silentError(err)

@@ -1,6 +1,7 @@
 package strict_test
 
 import (
+	"slices"
 	"strings"
 
 	"countersign.dev/internal/edge/gateway/strict"
@@ -46,9 +47,15 @@ func chunked(body string) string {
 // hostileCorpus has no case over 64 KiB. Every message is followed by
 // smuggled in the tests that use it.
 func hostileCorpus() []hostile {
-	get := func(lines string) string { return "GET /x HTTP/1.1\r\n" + host + lines + "\r\n" }
+	return slices.Concat(lineEndCases(), lengthCases(), headerCases(), requestLineCases(),
+		hostCases(), boundCases(), upgradeCases(), chunkCases())
+}
+
+// get is a request for /x with more header lines.
+func get(lines string) string { return "GET /x HTTP/1.1\r\n" + host + lines + "\r\n" }
+
+func lineEndCases() []hostile {
 	return []hostile{
-		// Line ends and folding.
 		marked("bare LF after request line", "GET /x HTTP/1.1\n"+host+"\r\n", strict.BareLF),
 		marked("bare LF after header", "GET /x HTTP/1.1\r\nHost: a\n\r\n", strict.BareLF),
 		marked("bare LF at end of head", "GET /x HTTP/1.1\r\n"+host+"\n", strict.BareLF),
@@ -67,8 +74,11 @@ func hostileCorpus() []hostile {
 		refused("bare CR at end of head", "GET /x HTTP/1.1\r\n"+host+"\rX", strict.BareCR),
 		refused("bare CR in name", get("X\rA: b\r\n"), strict.BadHeaderName),
 		refused("CR in target", "GET /\rx HTTP/1.1\r\n"+host+"\r\n", strict.BadRequestLine),
+	}
+}
 
-		// Length and encoding.
+func lengthCases() []hostile {
+	return []hostile{
 		marked("length beside encoding", "POST /x HTTP/1.1\r\n"+host+"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", strict.LengthAndEncoding),
 		marked("encoding beside length", "POST /x HTTP/1.1\r\n"+host+"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n", strict.LengthAndEncoding),
 		marked("encoding under HTTP/1.0", "POST /x HTTP/1.0\r\n"+host+"Connection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", strict.EncodingHTTP10),
@@ -92,8 +102,11 @@ func hostileCorpus() []hostile {
 		refused("encoding with vertical tab", get("Transfer-Encoding: \vchunked\r\n"), strict.BadHeaderValue),
 		refused("encoding quoted", get("Transfer-Encoding: \"chunked\"\r\n"), strict.BadEncoding),
 		refused("encoding long", get("Transfer-Encoding: chunked"+strings.Repeat(" ", 300)+"x\r\n"), strict.BadEncoding),
+	}
+}
 
-		// Header names and values.
+func headerCases() []hostile {
+	return []hostile{
 		refused("space before colon", get("X-A : b\r\n"), strict.HeaderSpace),
 		refused("space before colon of encoding", get("Transfer-Encoding : chunked\r\n"), strict.HeaderSpace),
 		refused("leading space", "GET /x HTTP/1.1\r\n X: y\r\n"+host+"\r\n", strict.HeaderSpace),
@@ -105,8 +118,11 @@ func hostileCorpus() []hostile {
 		refused("NUL in value", get("X-A: a\x00b\r\n"), strict.BadHeaderValue),
 		refused("escape in value", get("X-A: \x1b[2J\r\n"), strict.BadHeaderValue),
 		refused("DEL in value", get("X-A: \x7f\r\n"), strict.BadHeaderValue),
+	}
+}
 
-		// The request line.
+func requestLineCases() []hostile {
+	return []hostile{
 		refused("two spaces", "GET  /x HTTP/1.1\r\n"+host+"\r\n", strict.BadRequestLine),
 		refused("tab for space", "GET\t/x HTTP/1.1\r\n"+host+"\r\n", strict.BadRequestLine),
 		refused("space in target", "GET /a b HTTP/1.1\r\n"+host+"\r\n", strict.BadRequestLine),
@@ -132,12 +148,16 @@ func hostileCorpus() []hostile {
 		refused("cut escape", "GET /%a HTTP/1.1\r\n"+host+"\r\n", strict.BadEscape),
 		{name: "non-ASCII in path", raw: "GET /\xc3\xa9 HTTP/1.1\r\n" + host + "\r\n", want: strict.NonASCIITarget, handled: true, stays: true},
 		{name: "non-ASCII in query", raw: "GET /?\xff HTTP/1.1\r\n" + host + "\r\n", want: strict.NonASCIITarget, handled: true, stays: true},
+		marked("non-ASCII hides no framing", "POST /\xff HTTP/1.1\r\n"+host+"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", strict.LengthAndEncoding),
 		refused("two empty lines", "\r\n\r\n"+goodGet, strict.EmptyLines),
 		refused("empty line without CR", "\n"+goodGet, strict.EmptyLines),
 		refused("CR before the line", "\r"+goodGet, strict.BareCR),
 		refused("TLS inside TLS", "\x16\x03\x01\x00\x00", strict.BadRequestLine),
+	}
+}
 
-		// Host.
+func hostCases() []hostile {
+	return []hostile{
 		refused("no host", "GET /x HTTP/1.1\r\nX-A: b\r\n\r\n", strict.MissingHost),
 		refused("no host, HTTP/1.0", "GET /x HTTP/1.0\r\n\r\n", strict.MissingHost),
 		refused("empty host", "GET /x HTTP/1.1\r\nHost:  \r\n\r\n", strict.MissingHost),
@@ -146,15 +166,21 @@ func hostileCorpus() []hostile {
 		refused("host with user", "GET /x HTTP/1.1\r\nHost: u@a\r\n\r\n", strict.BadHost),
 		refused("host list", "GET /x HTTP/1.1\r\nHost: a, b\r\n\r\n", strict.BadHost),
 		refused("host too long", "GET /x HTTP/1.1\r\nHost: "+strings.Repeat("a", 265)+"\r\n\r\n", strict.BadHost),
+	}
+}
 
-		// Bounds.
+func boundCases() []hostile {
+	return []hostile{
 		refused("head too large", get(strings.Repeat("X-A: "+strings.Repeat("b", 995)+"\r\n", 40)), strict.HeadTooLarge),
 		refused("too many lines", get(strings.Repeat("X-A: b\r\n", 100)), strict.TooManyHeaders),
 		refused("too many folded lines", get("X-A: b\r\n"+strings.Repeat(" b\r\n", 99)), strict.TooManyHeaders),
 		refused("request line too long", "GET /"+strings.Repeat("a", 8<<10)+" HTTP/1.1\r\n"+host+"\r\n", strict.RequestLineTooLong),
 		refused("method without end", strings.Repeat("A", 9<<10), strict.RequestLineTooLong),
+	}
+}
 
-		// Expectations, upgrades, tunnels, announced trailers.
+func upgradeCases() []hostile {
+	return []hostile{
 		refused("unknown expectation", get("Expect: 200-maybe\r\n"), strict.BadExpectation),
 		refused("expectation twice", get("Expect: 100-continue\r\nExpect: 100-continue\r\n"), strict.BadExpectation),
 		marked("CONNECT authority", "CONNECT upstream.example:443 HTTP/1.1\r\n"+host+"\r\n", strict.Connect),
@@ -166,7 +192,12 @@ func hostileCorpus() []hostile {
 		marked("HTTP2-Settings alone", get("HTTP2-Settings: AAMAAABkAAQAAP__\r\n"), strict.H2CUpgrade),
 		refused("announced framing trailer", "POST /x HTTP/1.1\r\n"+host+"Trailer: X-A, content-length\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", strict.ForbiddenTrailer),
 
-		// Chunked framing.
+		refused("announced framing trailer first", "POST /x HTTP/1.1\r\n"+host+"Trailer: Transfer-Encoding ,X-A\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", strict.ForbiddenTrailer),
+	}
+}
+
+func chunkCases() []hostile {
+	return []hostile{
 		inBody("bare LF after size", chunked("5\nhello\r\n0\r\n\r\n"), strict.BadChunk),
 		inBody("bare LF after data", chunked("5\r\nhello\n0\r\n\r\n"), strict.BadChunk),
 		inBody("bare CR after size", chunked("5\rhello\r\n0\r\n\r\n"), strict.BadChunk),

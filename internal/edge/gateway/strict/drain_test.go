@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,8 @@ import (
 // every connection without a request, and none with one.
 func TestTrap6IdleConnectionsAreClosed(t *testing.T) {
 	started, finish := make(chan struct{}), make(chan struct{})
-	d := openDoor(t, func(_ *strict.Config, srv *http.Server) {
+	d := openDoor(t, func(cfg *strict.Config, srv *http.Server) {
+		cfg.HandshakeTimeout = time.Hour
 		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			started <- struct{}{}
 			<-finish
@@ -104,8 +106,14 @@ func TestCloseIdleSparesUsedConnections(t *testing.T) {
 	c := d.dial()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: d.pool}, ForceAttemptHTTP2: true}
 	defer transport.CloseIdleConnections()
+	reused := false
 	get := func() error {
-		resp, err := (&http.Client{Transport: transport}).Get("https://" + d.addr + "/h2")
+		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}
+		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), "GET", "https://"+d.addr+"/h2", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := transport.RoundTrip(req)
 		if err == nil {
 			_ = resp.Body.Close()
 		}
@@ -126,8 +134,8 @@ func TestCloseIdleSparesUsedConnections(t *testing.T) {
 		}
 		d.listener.CloseIdle()
 	}
-	if seen, _ := d.snapshot(); len(seen) != 4 {
-		t.Errorf("seen %+v", seen)
+	if seen, _ := d.snapshot(); len(seen) != 4 || !reused {
+		t.Errorf("seen %+v, HTTP/2 connection reused %v", seen, reused)
 	}
 }
 

@@ -16,3 +16,9 @@ func NewPlainConn(c transport, cfg Config) net.Conn {
 	raw.phase.Store(phaseNew)
 	return newConn(c, raw, l)
 }
+
+// CloseAsIdle does to a connection of NewPlainConn what CloseIdle does to one
+// that has no request yet, at a moment that the test chooses.
+func CloseAsIdle(c net.Conn) bool {
+	return c.(*conn).raw.phase.CompareAndSwap(phaseNew, phaseEnded)
+}

@@ -18,13 +18,14 @@ type good struct {
 }
 
 func goodCorpus() []good {
-	get := func(lines string) string { return "GET /x HTTP/1.1\r\n" + host + lines + "\r\n" }
 	long := strings.Repeat("0123456789abcdef", 1000)
 	return []good{
 		{name: "plain", raw: get(""), target: "/x"},
 		{name: "leading empty line", raw: "\r\n" + get(""), target: "/x"},
+		{name: "leading empty line, body", raw: "\r\nPOST /x HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhello", target: "/x", body: "hello"},
 		{name: "HTTP/1.0 kept alive", raw: "GET /x HTTP/1.0\r\n" + host + "Connection: keep-alive\r\n\r\n", target: "/x"},
 		{name: "IPv6 host", raw: "GET /x HTTP/1.1\r\nHost: [::1]:8443\r\n\r\n", target: "/x"},
+		{name: "every byte of a host", raw: "GET /x HTTP/1.1\r\nHost: abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._:[]\r\n\r\n", target: "/x"},
 		{name: "no white space after colon", raw: "GET /x HTTP/1.1\r\nhOST:a\r\nX-A:b\r\n\r\n", target: "/x"},
 		{name: "white space around value", raw: "GET /x HTTP/1.1\r\nHost:\t a \t\r\nContent-Length: 0 \r\n\r\n", target: "/x"},
 		{name: "empty value, obs-text, tab", raw: get("X-A:\r\nX-B: \xe9\tb\r\n"), target: "/x"},
@@ -66,6 +67,28 @@ func TestGoodMessagesPass(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGoodSplitsDoNotMatter: every two pieces of two good messages in a row.
+func TestGoodSplitsDoNotMatter(t *testing.T) {
+	for _, tc := range goodCorpus() {
+		data := []byte(tc.raw + tc.raw)
+		want := serve(t, pieces(data, 0))
+		step := 1 + len(data)/500
+		for cut := 1; cut < len(data); cut += step {
+			got := serve(t, [][]byte{data[:cut], data[cut:]})
+			for i := range got.Served {
+				// How early it shows is the one thing that may differ.
+				got.Served[i].Start.HasTrailers = tc.trailers
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("%s: cut at %d (-one piece +two):\n%s", tc.name, cut, diff)
+			}
+		}
+		if len(want.Served) != 2 || want.Served[1].Body != tc.body || want.Served[1].End.HasTrailers != tc.trailers {
+			t.Errorf("%s: %+v", tc.name, want)
+		}
 	}
 }
 

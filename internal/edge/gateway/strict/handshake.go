@@ -44,14 +44,16 @@ func (r *rawConn) Read(p []byte) (int, error) {
 	}
 	r.leave()
 	n, err := r.Conn.Read(p)
-	r.enter()
-	if n > 0 && !r.seen {
+	if n == 0 {
+		return 0, err
+	}
+	if !r.seen {
 		r.seen, r.plain = true, p[0] != recordHandshake
 	}
 	switch {
 	case r.plain:
 		return 0, errNotTLS
-	case !r.placed:
+	case !r.enter():
 		return 0, os.ErrDeadlineExceeded
 	}
 	return n, err

@@ -89,15 +89,14 @@ func (l *Listener) Close() error {
 	return l.closed
 }
 
-// CloseIdle closes the connections that have not sent a whole request head yet
-// (HTTP/1) or not the preface (HTTP/2). http.Server.Shutdown would wait for them
-// for 5 to 10 s. Call it after Shutdown has begun, and the Listener is closed
-// therefore; Configure arranges that. A connection whose request has started is
-// never closed by it.
+// CloseIdle closes the connections that Accept returned and that have not sent a
+// whole request head yet (HTTP/1) or not the preface (HTTP/2).
+// http.Server.Shutdown would wait for them for 5 to 10 s. Call it once the
+// Listener is closed, as it is when Shutdown has begun; Configure arranges that.
+// A connection whose request has started is never closed by it.
 func (l *Listener) CloseIdle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.closePhaseLocked(phaseHandshake)
 	l.closePhaseLocked(phaseNew)
 }
 
@@ -190,11 +189,14 @@ func (l *Listener) refused(peer netip.AddrPort, f Fault) {
 	}
 }
 
+// answer tells one of the two callbacks and returns the bytes to send.
 func (l *Listener) answer(peer netip.AddrPort, f Fault) []byte {
-	if l.cfg.Answer != nil {
-		if b := l.cfg.Answer(peer, f); len(b) > 0 {
-			return b
-		}
+	if l.cfg.Answer == nil {
+		l.refused(peer, f)
+		return ownAnswer(f)
+	}
+	if b := l.cfg.Answer(peer, f); len(b) > 0 {
+		return b
 	}
 	return ownAnswer(f)
 }

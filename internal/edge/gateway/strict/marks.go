@@ -15,8 +15,9 @@ import (
 // refuse. net/http cancels the request's context with such an error; the
 // connection can still be answered.
 type Marks struct {
-	// Fault is the first fault found. None: the request is well formed so far.
-	// Anything else must be refused.
+	// Fault is the first fault found, except that a later one takes the place of
+	// NonASCIITarget. None: the request is well formed so far. Anything else must
+	// be refused.
 	Fault Fault
 	// MustClose: the framing is in doubt. The answer must carry
 	// "Connection: close". The connection ends after it in any case: not one
@@ -26,7 +27,7 @@ type Marks struct {
 	// unless Fault says so.
 	Chunked bool
 	// HasTrailers: the body was followed by trailer fields (security rule 37).
-	// Known once the body was read to its end.
+	// Known for certain once the body was read to its end; it may show earlier.
 	HasTrailers bool
 	// Upgrade: the request has an Upgrade field. Not a fault by itself; an API
 	// that does not allow it refuses (security rule 24).
@@ -35,7 +36,8 @@ type Marks struct {
 	HTTP10 bool
 	// ContentLength is the declared length in bytes; -1: none was declared.
 	ContentLength int64
-	// HeadBytes is the length of the head in bytes, with line ends.
+	// HeadBytes is the length of the head in bytes, with line ends and an empty
+	// line before it.
 	HeadBytes int
 	// HeaderLines counts the header lines, folded ones included, without the
 	// request line.

@@ -17,13 +17,17 @@ import (
 )
 
 // wire is a transport without a network: reads give the pieces one after the
-// other, then EOF.
+// other, then the end: EOF unless set.
 type wire struct {
 	pieces [][]byte
+	end    error
 	sent   bytes.Buffer
 }
 
 func (w *wire) Read(p []byte) (int, error) {
+	if len(w.pieces) == 0 && w.end != nil {
+		return 0, w.end
+	}
 	if len(w.pieces) == 0 {
 		return 0, io.EOF
 	}

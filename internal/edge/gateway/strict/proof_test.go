@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 
@@ -105,6 +107,59 @@ func TestNothingFollowsAMarkedHead(t *testing.T) {
 	}
 	if _, err := c.Write([]byte("HTTP/1.1 400")); err != nil {
 		t.Errorf("the handler cannot answer: %v", err)
+	}
+}
+
+// TestNoAnswerToABrokenHead: net/http parses what it has of a line when a read
+// fails in the middle of it, and would answer that; a response between two
+// requests is not touched.
+func TestNoAnswerToABrokenHead(t *testing.T) {
+	for _, end := range []error{os.ErrDeadlineExceeded, io.ErrUnexpectedEOF, net.ErrClosed} {
+		c, w, _, _ := plain(goodGet + "GET /half HTT")
+		w.end = end
+		br := bufio.NewReader(c)
+		if _, err := http.ReadRequest(br); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := http.ReadRequest(br); err == nil {
+			t.Fatal("half a head was served")
+		}
+		if _, err := c.Write([]byte("HTTP/1.1 400")); err == nil || w.sent.Len() != 0 {
+			t.Errorf("%v: net/http could answer by itself", end)
+		}
+		c, w, _, _ = plain(goodGet)
+		w.end = end
+		buf := make([]byte, 4096)
+		_, _ = c.Read(buf)
+		if _, err := c.Read(buf[:1]); err == nil {
+			t.Fatal("no error")
+		}
+		if _, err := c.Write([]byte("answer")); err != nil {
+			t.Errorf("%v in the background read: the handler cannot answer: %v", end, err)
+		}
+	}
+}
+
+// TestTrap6NoRequestStartsOnAConnectionClosedAsIdle, even when its head is
+// complete a moment later; and none is closed as idle once it has started.
+func TestTrap6NoRequestStartsOnAConnectionClosedAsIdle(t *testing.T) {
+	c, w, ctx, _ := plain(goodGet[:20], goodGet[20:])
+	buf := make([]byte, 4096)
+	if _, err := c.Read(buf); err != nil {
+		t.Fatal(err)
+	}
+	if !strict.CloseAsIdle(c.(net.Conn)) {
+		t.Fatal("half a head counts as a request")
+	}
+	if n, err := c.Read(buf); n != 0 || err == nil || strict.MarksOf(ctx) != nil {
+		t.Errorf("the end of the head was read: %d, %v", n, err)
+	}
+	if _, err := c.Write([]byte("x")); err == nil || w.sent.Len() != 0 {
+		t.Error("net/http could answer by itself")
+	}
+	c, _, _, _ = plain(goodGet)
+	if _, err := c.Read(buf); err != nil || strict.CloseAsIdle(c.(net.Conn)) {
+		t.Errorf("a request that has started was closed as idle, or: %v", err)
 	}
 }
 

@@ -16,10 +16,10 @@ const (
 // refuse answers a request that net/http must not see. It runs inside a Read
 // for the next head, so no handler is writing.
 func (c *conn) refuse(f Fault) {
-	c.l.refused(c.raw.peer, f)
+	answer := c.l.answer(c.raw.peer, f)
 	c.muted.Store(true)
 	_ = c.tls.SetWriteDeadline(time.Now().Add(answerTimeout))
-	_, _ = c.tls.Write(c.l.answer(c.raw.peer, f)) // the peer may be gone: nothing to do about it
+	_, _ = c.tls.Write(answer) // the peer may be gone: nothing to do about it
 }
 
 // ownAnswer is the minimal refusal (RFC 9110 §15.5.1). The fault's name tells a

@@ -5,36 +5,36 @@ package strict
 type state uint8
 
 const (
-	stStart     state = iota // before the request line
-	stStartLF                // CR of a leading empty line seen
-	stMethod                 //
-	stTargetTop              // first byte of the target
-	stTarget                 //
-	stPercent1               // first digit of an escape in the path
-	stPercent2               // second digit
-	stAuthority              // host and port of CONNECT
-	stVersion                //
-	stRequestCR              // the line end of the request line
-	stRequestLF              //
-	stLine                   // at the start of a header line
-	stName                   //
-	stLead                   // white space after the colon
-	stValue                  //
-	stValueLF                //
-	stHeadLF                 // LF of the empty line that ends the head
+	stStart   state = iota // before the request line
+	stStartLF              // CR of a leading empty line seen
+	stMethod
+	stTargetTop // first byte of the target
+	stTarget
+	stPercent1  // first digit of an escape in the path
+	stPercent2  // second digit
+	stAuthority // host and port of CONNECT
+	stVersion
+	stRequestCR // the line end of the request line
+	stRequestLF
+	stLine // at the start of a header line
+	stName
+	stLead // white space after the colon
+	stValue
+	stValueLF
+	stHeadLF // LF of the empty line that ends the head
 
-	stBody        // body of known length
-	stSize        // chunk size
-	stSizeLF      //
-	stData        // chunk data
-	stDataCR      //
-	stDataLF      //
-	stTrailer     // at the start of a trailer line
-	stTrailerName //
-	stTrailerData //
-	stTrailerLF   //
-	stFinalLF     // LF of the empty line that ends the trailers
-	stShut        // nothing more may be read
+	stBody // body of known length
+	stSize // chunk size
+	stSizeLF
+	stData // chunk data
+	stDataCR
+	stDataLF
+	stTrailer // at the start of a trailer line
+	stTrailerName
+	stTrailerData
+	stTrailerLF
+	stFinalLF // LF of the empty line that ends the trailers
+	stShut    // nothing more may be read
 )
 
 const (
@@ -89,10 +89,14 @@ type message struct {
 // next makes the scanner ready for the next message of the connection.
 func (s *scanner) next() {
 	s.message = message{marks: Marks{ContentLength: -1}}
+	s.dropped, s.headDone, s.done = 0, false, false
 }
 
 // inHead reports whether the message's head is not complete yet.
 func (s *scanner) inHead() bool { return s.st <= stHeadLF }
+
+// over reports whether the message is complete, or broken off.
+func (s *scanner) over() bool { return s.done || s.st == stShut }
 
 // feed scans p and returns how many bytes of it belong to the message at hand
 // and are without fault: up to the end of the head (headDone), the end of the
@@ -104,7 +108,7 @@ func (s *scanner) feed(p []byte) (int, Fault) {
 		return s.head(p)
 	}
 	n := 0
-	for n < len(p) && !s.done && s.st != stShut {
+	for n < len(p) && !s.over() {
 		m, f := s.body(p[n:])
 		n += m
 		if f != None {
@@ -116,14 +120,14 @@ func (s *scanner) feed(p []byte) (int, Fault) {
 	return n, None
 }
 
-// mark records a fault that the handler answers.
+// mark records a fault that the handler answers. The first one counts, but for
+// one in the target: it must not hide that the framing is in doubt.
 func (s *scanner) mark(f Fault) {
-	if s.marks.Fault == None {
-		s.marks.Fault = f
+	m := &s.marks
+	if m.Fault == None || m.Fault == NonASCIITarget {
+		m.Fault = f
 	}
-	if f.closes() {
-		s.marks.MustClose = true
-	}
+	m.MustClose = m.MustClose || f.closes()
 }
 
 // head scans within the cap for heads.

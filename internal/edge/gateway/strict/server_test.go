@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -81,6 +82,52 @@ func TestHTTP2Works(t *testing.T) {
 		_ = resp.Body.Close()
 		if err != nil || resp.ProtoMajor != 2 || string(got) != body {
 			t.Errorf("%s, %d bytes, %v", resp.Proto, len(got), err)
+		}
+	}
+}
+
+// TestOptionsAsteriskReachesTheHandler over HTTP/2, where net/http would answer
+// it by itself; over HTTP/1 it is refused.
+func TestOptionsAsteriskReachesTheHandler(t *testing.T) {
+	d := openDoor(t, nil)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: d.pool}, ForceAttemptHTTP2: true}
+	defer transport.CloseIdleConnections()
+	req := &http.Request{Method: "OPTIONS", URL: &url.URL{Scheme: "https", Host: d.addr, Opaque: "*"}, Header: http.Header{}}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if seen, _ := d.snapshot(); len(seen) != 1 || seen[0].Target != "*" {
+		t.Errorf("the handler saw %+v", seen)
+	}
+}
+
+// TestAnswersSurviveUnreadBytes: what the peer sent beyond a refused request
+// lies unread when the connection is closed; its answer arrives all the same.
+func TestAnswersSurviveUnreadBytes(t *testing.T) {
+	for _, bad := range []string{"GET /x HTTP/9.9\r\n", "GET /x HTTP/1.1\n" + host + "\r\n"} {
+		release := make(chan struct{})
+		var d *door
+		d = openDoor(t, func(_ *strict.Config, srv *http.Server) {
+			srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				<-release
+				d.handle(w, r)
+			})
+		})
+		c := d.dial()
+		for _, part := range []string{goodGet, bad, strings.Repeat("x", 16<<10), strings.Repeat("y", 16<<10)} {
+			if _, err := io.WriteString(c, part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		close(release)
+		if answer, err := io.ReadAll(c); err != nil || strings.Count(string(answer), "HTTP/1.1 400 ") != 1 {
+			t.Errorf("answer %q, %v", answer, err)
+		}
+		// A reset here could have come before the answer was read.
+		if _, err := c.NetConn().Read(make([]byte, 1)); err != io.EOF {
+			t.Errorf("after the answer: %v, want the end of the stream", err)
 		}
 	}
 }
