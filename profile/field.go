@@ -147,18 +147,26 @@ func (r *reader) nonce(fields map[string]entry) (*scheme.NonceRule, error) {
 	if rule.Chars, err = r.scalar(inner, "chars"); err != nil {
 		return nil, err
 	}
-	for key, to := range map[string]*int{"min": &rule.Min, "max": &rule.Max} {
-		e, given := inner[key]
-		if !given {
-			continue
-		}
-		n, err := strconv.ParseUint(e.value.text, 10, 16)
-		if e.value.kind != integer || err != nil || n == 0 {
-			return nil, r.fail(e.value.at, key+" must be a whole number above 0", "")
-		}
-		*to = int(n)
+	if rule.Min, err = r.length(inner, "min"); err != nil {
+		return nil, err
+	}
+	if rule.Max, err = r.length(inner, "max"); err != nil {
+		return nil, err
 	}
 	return rule, nil
+}
+
+// length reads a whole number above 0; absent is 0.
+func (r *reader) length(fields map[string]entry, key string) (int, error) {
+	e, given := fields[key]
+	if !given {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(e.value.text, 10, 16)
+	if e.value.kind != integer || err != nil || n == 0 {
+		return 0, r.fail(e.value.at, key+" must be a whole number above 0", "")
+	}
+	return int(n), nil
 }
 
 func (r *reader) uncovered(fields map[string]entry) ([]string, error) {

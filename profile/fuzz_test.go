@@ -27,7 +27,8 @@ func FuzzProfile(f *testing.F) {
 			f.Add(string(text))
 		}
 	}
-	for _, text := range []string{"", "-", "? a", "a: [", "a: {", "{a", "a:\n - b: {c", "a: |\n", "a: >\n  b", "- - - -", "%YAML 1.2\n---\n", "a: b: c", "\"", "'", "a: &b", "key: \"\\x", ": ", "[,]", "{,}", "a: |9\n", "...", "--- |\n a"} {
+	for _, text := range []string{"", "-", "? a", "a: [", "a: {", "{a", "a:\n - b: {c", "a: |\n", "a: >\n  b", "- - - -", "%YAML 1.2\n---\n", "a: b: c", "\"", "'", "a: &b", "key: \"\\x",
+		": ", "[,]", "{,}", "a: |9\n", "...", "--- |\n a"} {
 		f.Add(text)
 		f.Add(good + text)
 	}
@@ -47,7 +48,8 @@ func FuzzProfile(f *testing.F) {
 
 // FuzzExpression offers messages, quoted as JSON, which is YAML too.
 func FuzzExpression(f *testing.F) {
-	for _, e := range []string{"ts + body", "join('\\n', ts, method)", "h.x-a+'\\x41'", "((((", "hex(b64(body, pad=0))", "a=b", "f(,)", "'\\", "h.", "lower(upper(lower('A')))", "join(join('a','b'),ts)", "+", "ts+", "\x00"} {
+	for _, e := range []string{"ts + body", "join('\\n', ts, method)", "h.x-a+'\\x41'",
+		"((((", "hex(b64(body, pad=0))", "a=b", "f(,)", "'\\", "h.", "lower(upper(lower('A')))", "join(join('a','b'),ts)", "+", "ts+", "\x00"} {
 		f.Add(e)
 	}
 	f.Fuzz(func(t *testing.T, e string) {

@@ -25,7 +25,7 @@ func (p *exprParser) literal() scheme.Expr {
 			out.WriteByte(c)
 		}
 	}
-	return p.fail(start, "the text has no closing quotation mark", "")
+	return p.fail(start, "the text has no closing quotation mark", `in YAML " #" begins a comment unless the whole value is quoted`)
 }
 
 // escape reads the escape at pos and leaves pos on its last byte.

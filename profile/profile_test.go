@@ -63,11 +63,26 @@ func replace(t *testing.T, old, new string) string {
 	return strings.Replace(good, old, new, 1)
 }
 
-// TestRule35ErrorsSayWhere is the table of what is refused, with file, line, column and hint.
-func TestRule35ErrorsSayWhere(t *testing.T) {
-	const message = `join('\n', ts, method, target, body)`
-	msg := func(m string) string { return replace(t, "message: "+message, "message: "+m) }
-	for _, c := range []struct{ text, want string }{
+// refused is a file and a part of the error that it must give.
+type refused struct{ text, want string }
+
+func expectErrors(t *testing.T, table []refused) {
+	t.Helper()
+	for _, c := range table {
+		p, err := profile.Parse("demo.yaml", []byte(c.text))
+		var bad *profile.Error
+		if p != nil || !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got  %v\nwant %s", err, c.want)
+		}
+	}
+}
+
+// TestRule35ExpressionErrorsSayWhere is the table of expressions that are refused, with file, line, column and hint.
+func TestRule35ExpressionErrorsSayWhere(t *testing.T) {
+	msg := func(m string) string {
+		return replace(t, `message: join('\n', ts, method, target, body)`, "message: "+m)
+	}
+	expectErrors(t, []refused{
 		{msg("ts + method + tagret + body"), `demo.yaml:4:24: unknown name "tagret" (did you mean "target"?)`},
 		{msg(`"join('\n', ts, method, tagret, body)"`), `demo.yaml:4:34: unknown name "tagret" (did you mean "target"?)`},
 		{msg(`'ts + ''\n'' + tagret'`), `demo.yaml:4:25: unknown name "tagret" (did you mean "target"?)`},
@@ -81,6 +96,8 @@ func TestRule35ErrorsSayWhere(t *testing.T) {
 		{msg("ts + 'abc"), `demo.yaml:4:15: the text has no closing quotation mark`},
 		{msg(`ts + '\q'`), `demo.yaml:4:16: unknown escape (\n \r \t \\ \' \xNN)`},
 		{msg(`ts + '\x4'`), `demo.yaml:4:16: \x needs two hexadecimal digits`},
+		{msg("ts + ' #' + body"), `the text has no closing quotation mark (in YAML " #" begins a comment`},
+		{msg("'a' + ts"), "demo.yaml:4:14: not YAML: value is not allowed in this context. map key-value is pre-defined (quote the whole value"},
 		{msg("h. + ts"), `demo.yaml:4:12: a header name is missing or too long (h.x-api-key)`},
 		{msg("q.page + ts"), `demo.yaml:4:10: unknown name space "q." (headers are written h.name)`},
 		{msg("b64(body, pad='x')"), `demo.yaml:4:20: pad is 0 or 1`},
@@ -95,6 +112,12 @@ func TestRule35ErrorsSayWhere(t *testing.T) {
 		{msg(strings.Repeat("(", 40) + "ts" + strings.Repeat(")", 40)), "nested too deeply (at most 32 levels)"},
 		{msg(strings.Repeat("ts+", 70) + "ts"), "too many parts (at most 64)"},
 		{msg("'" + strings.Repeat("x", 5000) + "'"), "message is too long (at most 4 KiB)"},
+	})
+}
+
+// TestRule35FileErrorsSayWhere is the same for the file around them.
+func TestRule35FileErrorsSayWhere(t *testing.T) {
+	expectErrors(t, []refused{
 		{replace(t, "algorithm:", "algoritm:"), `demo.yaml:3:1: unknown key "algoritm" (did you mean "algorithm"?)`},
 		{replace(t, "window", "windw"), `unknown key "windw" (did you mean "window"?)`},
 		{replace(t, "hmac-sha256", "hmac-sha26"), `demo.yaml:3:12: unknown algorithm "hmac-sha26" (did you mean "hmac-sha256"?)`},
@@ -129,17 +152,12 @@ func TestRule35ErrorsSayWhere(t *testing.T) {
 		{good + "x: \xff\n", "demo.yaml:12:1: the line is not UTF-8"},
 		{good + "x: [[[[[[[[[[[[1]]]]]]]]]]]]\n", "nested too deeply"},
 		{good + "x: " + strings.Repeat("- ", 3000) + "\n", "demo.yaml:12:"},
+		{good + strings.Repeat("\n", 1000), "the file has too many lines"},
 		{good + strings.Repeat("#", 70000), "the file is too large"},
 		{"", "demo.yaml:1:1: "},
 		{"[]", "a profile must be a mapping"},
 		{"x", "a profile must be a mapping"},
-	} {
-		p, err := profile.Parse("demo.yaml", []byte(c.text))
-		var bad *profile.Error
-		if p != nil || !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("got  %v\nwant %s", err, c.want)
-		}
-	}
+	})
 }
 
 func TestRule36NoUnitIsImplied(t *testing.T) {

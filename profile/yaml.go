@@ -17,7 +17,8 @@ import (
 const (
 	maxFile   = 64 << 10
 	maxTokens = 4096
-	maxNested = 8 // of brackets, and of dashes in one line
+	maxLines  = 1000 // the scanner takes quadratic time over empty lines of a block
+	maxNested = 8    // of brackets, and of dashes in one line
 	maxLevels = 6
 	maxIndent = 64
 )
@@ -62,6 +63,9 @@ func (r *reader) document(src []byte) (root value, err error) {
 	}
 	source := strings.ReplaceAll(string(src), "\r\n", "\n")
 	r.lines = strings.Split(source, "\n")
+	if len(r.lines) > maxLines {
+		return value{}, r.fail(place{}, "the file has too many lines", "at most 1000")
+	}
 	if err := r.characters(); err != nil {
 		return value{}, err
 	}
@@ -136,7 +140,7 @@ func (r *reader) syntax(err error) error {
 	var bad yaml.Error
 	if errors.As(err, &bad) && bad.GetToken() != nil && bad.GetToken().Position != nil {
 		p := bad.GetToken().Position
-		return r.fail(place{p.Line, p.Column}, "not YAML: "+firstLine(bad.GetMessage()), "")
+		return r.fail(place{p.Line, p.Column}, "not YAML: "+firstLine(bad.GetMessage()), "quote the whole value if it begins with a quotation mark or holds a colon and a space")
 	}
 	return r.fail(place{}, "the file cannot be read as YAML", "")
 }

@@ -4,7 +4,7 @@ package scheme
 func (b *builder) call(out []node, e Expr, depth int) ([]node, error) {
 	fn, known := functionOf(e.Text)
 	if !known {
-		return nil, b.fail(e.Pos, `unknown function "`+e.Text+`"`, Nearest(e.Text, functionNames))
+		return nil, b.fail(e.Pos, `unknown function `+quoted(e.Text), Nearest(e.Text, functionNames))
 	}
 	if len(e.Args) < fn.least || len(e.Args) > fn.most {
 		return nil, b.fail(e.Pos, e.Text+" takes "+arity(fn)+", not "+number(len(e.Args)), "")
@@ -43,7 +43,7 @@ func (b *builder) options(n *node, e Expr) error {
 			if n.fn.pad {
 				hint = Nearest(o.Name, []string{"pad"})
 			}
-			return b.fail(o.Pos, e.Text+" has no option "+`"`+o.Name+`"`, hint)
+			return b.fail(o.Pos, e.Text+" has no option "+quoted(o.Name), hint)
 		}
 		if i > 0 {
 			return b.fail(o.Pos, `option "pad" is given twice`, "")

@@ -98,9 +98,6 @@ func (l *layer) undo(dst, src []byte) (int, bool) {
 	case fnPct:
 		return unpct(dst, src)
 	}
-	if l.base64.EncodedLen(l.base64.DecodedLen(len(src))) < len(src) {
-		return 0, false
-	}
 	for _, b := range src { // the standard decoder skips line ends
 		if b == '\r' || b == '\n' {
 			return 0, false

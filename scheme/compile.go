@@ -11,7 +11,7 @@ func Compile(d Definition) (*Scheme, error) {
 	}
 	var known bool
 	if s.alg, known = algorithmOf(d.Algorithm); !known {
-		return nil, &CompileError{Field: "algorithm", Message: `unknown algorithm "` + d.Algorithm + `"`, Hint: algorithmHint(d.Algorithm)}
+		return nil, &CompileError{Field: "algorithm", Message: `unknown algorithm ` + quoted(d.Algorithm), Hint: algorithmHint(d.Algorithm)}
 	}
 	var err error
 	if s.frame, err = s.alg.afterBlock(make([]byte, s.alg.block)); err != nil {
@@ -44,7 +44,7 @@ func (s *Scheme) compileTime(d *Definition) error {
 		if hint == "" {
 			hint = "unix, unix_ms, http_date or rfc3339"
 		}
-		return &CompileError{Field: "time", Message: `unknown time format "` + d.Time.Format + `"`, Hint: hint}
+		return &CompileError{Field: "time", Message: `unknown time format ` + quoted(d.Time.Format), Hint: hint}
 	}
 	if d.Time.Window < time.Second || d.Time.Window > maxWindow {
 		return &CompileError{Field: "time", Message: "the window is out of bounds", Hint: "1s to 24h"}

@@ -15,25 +15,39 @@ func wire(headers ...scheme.WireHeader) func(*scheme.Definition) {
 	return func(d *scheme.Definition) { d.Wire = headers }
 }
 
-func TestCompileRefuses(t *testing.T) {
-	plain := finci().Message
-	sig := scheme.WireHeader{Name: "X-Sig", Template: "{sig}"}
-	ts := scheme.WireHeader{Name: "X-Ts", Template: "{ts}"}
-	deep := name("body")
-	for range 40 {
-		deep = call("hex", deep)
+// refusal is a definition and a part of the error that it must give.
+type refusal struct {
+	d    scheme.Definition
+	want string
+}
+
+func expectRefusals(t *testing.T, table []refusal) {
+	t.Helper()
+	for _, c := range table {
+		s, err := scheme.Compile(c.d)
+		var bad *scheme.CompileError
+		if s != nil || !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
 	}
+}
+
+// nested is fn applied n times.
+func nested(fn string, n int, inner scheme.Expr) scheme.Expr {
+	for range n {
+		inner = call(fn, inner)
+	}
+	return inner
+}
+
+func TestCompileRefusesExpressions(t *testing.T) {
+	plain := finci().Message
+	deep, hexed := nested("hex", 40, name("body")), nested("hex", 5, name("target"))
 	wide := cat()
 	for range 70 {
 		wide.Args = append(wide.Args, name("ts"))
 	}
-	for _, c := range []struct {
-		d    scheme.Definition
-		want string
-	}{
-		{with(plain, func(d *scheme.Definition) { d.Name = "" }), "name: a scheme needs a name"},
-		{with(plain, func(d *scheme.Definition) { d.Algorithm = "hmac-sha265" }), `algorithm: unknown algorithm "hmac-sha265" (did you mean "hmac-sha256"?)`},
-		{with(plain, func(d *scheme.Definition) { d.Algorithm = "none" }), "algorithm: unknown algorithm"},
+	expectRefusals(t, []refusal{
 		{with(scheme.Expr{}), "message: an expression is missing"},
 		{with(name("tagret")), `message: unknown name "tagret" (did you mean "target"?)`},
 		{with(name("secret")), `"secret" is not allowed here`},
@@ -46,6 +60,10 @@ func TestCompileRefuses(t *testing.T) {
 		{with(call("trim_prefix", name("body"), name("ts"))), "the prefix must be a string literal"},
 		{with(deep), "nested too deeply"},
 		{with(wide), "too many parts"},
+		{with(cat(plain, hexed)), "message: nested encodings make a value too long"},
+		{with(plain, func(d *scheme.Definition) { d.Key = call("pct", call("pct", call("pct", name("secret")))) }), "key: nested encodings"},
+		{with(cat(plain, name("body"), name("body"), name("body"), name("body"))), "the body is used too often"},
+		{with(cat(plain, call("hex", name("body")), call("upper", name("body")))), "the body is held in memory more than once"},
 		{with(lit("x"), uncovered("method", "path", "query", "body", "time")), "holds nothing of the request"},
 		{with(cat(plain, name("nonce"))), "nonce is signed but no header carries it"},
 		{with(plain, func(d *scheme.Definition) { d.Key = lit("k") }), "the key does not use secret"},
@@ -54,6 +72,17 @@ func TestCompileRefuses(t *testing.T) {
 		{with(plain, func(d *scheme.Definition) { d.Signature = call("sha256", name("mac")) }), "cannot be undone"},
 		{with(plain, func(d *scheme.Definition) { d.Signature = call("upper", call("b64", name("mac"))) }), "only hex can change case"},
 		{with(plain, func(d *scheme.Definition) { d.Signature = cat(lit("v1="), call("hex", name("mac"))) }), "text around it belongs on the wire"},
+	})
+}
+
+func TestCompileRefusesTheRest(t *testing.T) {
+	plain := finci().Message
+	sig := scheme.WireHeader{Name: "X-Sig", Template: "{sig}"}
+	ts := scheme.WireHeader{Name: "X-Ts", Template: "{ts}"}
+	expectRefusals(t, []refusal{
+		{with(plain, func(d *scheme.Definition) { d.Name = "" }), "name: a scheme needs a name"},
+		{with(plain, func(d *scheme.Definition) { d.Algorithm = "hmac-sha265" }), `algorithm: unknown algorithm "hmac-sha265" (did you mean "hmac-sha256"?)`},
+		{with(plain, func(d *scheme.Definition) { d.Algorithm = "none" }), "algorithm: unknown algorithm"},
 		{with(plain, func(d *scheme.Definition) { d.Time.Format = "unixms" }), `unknown time format "unixms" (did you mean "unix_ms"?)`},
 		{with(plain, func(d *scheme.Definition) { d.Time.Window = 0 }), "the window is out of bounds"},
 		{with(plain, func(d *scheme.Definition) { d.Time.Window = 25 * time.Hour }), "the window is out of bounds"},
@@ -74,16 +103,10 @@ func TestCompileRefuses(t *testing.T) {
 		{with(plain, func(d *scheme.Definition) { d.Nonce = &scheme.NonceRule{} }), "no header carries {nonce}"},
 		{with(plain, func(d *scheme.Definition) { d.Ambiguous = true }), "the message is not ambiguous"},
 		{with(cat(name("ts"), name("method"), head("x-auth-signature"), name("target"), name("body"))), "is written by this profile"},
-	} {
-		s, err := scheme.Compile(c.d)
-		var bad *scheme.CompileError
-		if s != nil || !errors.As(err, &bad) || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("got %v, want %s", err, c.want)
-		}
-	}
+	})
 }
 
-// TestSeparation is the table of what the collision proof knows (security rule 3).
+// TestRule3Separation is the table of what the collision proof knows (security rule 3).
 func TestRule3Separation(t *testing.T) {
 	ts, method, target, path, query, body, url := name("ts"), name("method"), name("target"), name("path"), name("query"), name("body"), name("url")
 	hashed := call("hex", call("sha256", body))
@@ -115,6 +138,8 @@ func TestRule3Separation(t *testing.T) {
 		{"lower-case method", cat(ts, call("lower", method), target, body), none, true},
 		{"lower-case target", cat(ts, method, call("lower", target), lit("\n"), body), none, false},
 		{"nothing in upper case as a separator", cat(ts, method, target, call("upper", lit("")), body, body), none, false},
+		{"a separator that ends like the body can begin", cat(ts, method, target, lit(".{"), body), none, false},
+		{"something that may be empty in front of letters", cat(ts, method, call("hex", body), lit("A"), target), none, false},
 		{"an empty separator", call("join", lit(""), ts, method, body, target), none, false},
 		{"decoded header", cat(ts, method, target, lit("\n"), call("unhex", head("x-a"))), []string{"body"}, false},
 		{"percent-encoded parts with &", call("join", lit("&"), ts, method, call("pct", target), call("pct", body)), none, true},

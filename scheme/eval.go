@@ -83,8 +83,13 @@ func (c *scratch) feedBody(h hash.Hash, r *Request) {
 	if c.chunk == nil {
 		c.chunk = make([]byte, 32<<10)
 	}
-	for first := true; c.err == nil && c.fault == nil; {
+	for first, empty := true, 0; c.err == nil && c.fault == nil; {
 		n, err := c.body.Read(c.chunk)
+		if empty++; n > 0 {
+			empty = 0
+		} else if empty == 100 && err == nil {
+			err = io.ErrNoProgress
+		}
 		if n > 0 && first {
 			c.fault, first = c.form.checkBody(c.chunk[0]), false
 		}

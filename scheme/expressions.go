@@ -7,10 +7,16 @@ func (s *Scheme) compileExpressions(d *Definition) error {
 	if s.message, err = b.build(nil, d.Message, 0); err != nil {
 		return err
 	}
+	if err := limit("message", s.message); err != nil {
+		return err
+	}
 	if err := s.refuseWireHeaders(); err != nil {
 		return err
 	}
 	if s.key, err = b.optional(inKey, d.Key, "secret"); err != nil {
+		return err
+	}
+	if err := limit("key", s.key); err != nil {
 		return err
 	}
 	if count(s.key, opSecret) == 0 {

@@ -48,5 +48,13 @@ func editDistance(a, b string) int {
 	return old[len(b)]
 }
 
+// quoted is a foreign word as it may stand in a message: escaped, and not longer than it need be.
+func quoted(word string) string {
+	if len(word) > 64 {
+		word = word[:64] + "…"
+	}
+	return strconv.Quote(word)
+}
+
 func canonical(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }
 func number(n int) string          { return strconv.Itoa(n) }

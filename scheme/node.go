@@ -153,7 +153,7 @@ func (b *builder) unknownName(e Expr) error {
 	case "secret":
 		return b.fail(e.Pos, `"secret" is not allowed here`, "a keyed plain hash is not part of language 1; the secret belongs in key")
 	case "mac", "sig":
-		return b.fail(e.Pos, `"`+e.Text+`" is not allowed here`, "mac belongs in signature, {sig} on the wire")
+		return b.fail(e.Pos, quoted(e.Text)+` is not allowed here`, "mac belongs in signature, {sig} on the wire")
 	}
 	known := messageNames
 	if b.in == inKey {
@@ -164,13 +164,13 @@ func (b *builder) unknownName(e Expr) error {
 	hint := Nearest(e.Text, known)
 	for _, name := range messageNames {
 		if name == e.Text {
-			return b.fail(e.Pos, `"`+e.Text+`" is not allowed here`, "only "+known[0]+" and functions of it")
+			return b.fail(e.Pos, quoted(e.Text)+` is not allowed here`, "only "+known[0]+" and functions of it")
 		}
 	}
 	if hint == "" && b.in == inMessage {
 		hint = "a header is written h.name"
 	}
-	return b.fail(e.Pos, `unknown name "`+e.Text+`"`, hint)
+	return b.fail(e.Pos, `unknown name `+quoted(e.Text), hint)
 }
 
 func (b *builder) header(out []node, e Expr) ([]node, error) {

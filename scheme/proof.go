@@ -32,7 +32,7 @@ func (s *Scheme) judgeCoverage(d *Definition) error {
 	for i, word := range d.Uncovered {
 		isCovered, known := covered[word]
 		if !known {
-			return fail(word, `unknown part "`+word+`"`, "method, path, query, body or time")
+			return fail(word, `unknown part `+quoted(word), "method, path, query, body or time")
 		}
 		if slices.Contains(d.Uncovered[:i], word) {
 			return fail(word, `"`+word+`" is listed twice`, "")
@@ -46,19 +46,27 @@ func (s *Scheme) judgeCoverage(d *Definition) error {
 			return &CompileError{Field: "message", Message: "the " + word + " is not signed", Hint: "sign it, or admit it: uncovered: [" + word + "]"}
 		}
 	}
-	for o, name := range map[op]string{opTime: "ts", opNonce: "nonce", opKeyID: "key_id"} {
-		onWire := o == opTime && s.time != nil || o == opNonce && s.hasNonce || o == opKeyID && s.hasKeyID
-		if count(s.message, o) > 0 && !onWire {
-			return &CompileError{Field: "message", Message: name + " is signed but no header carries it", Hint: "put {" + name + "} on the wire"}
+	s.uncovered = slices.Clone(d.Uncovered)
+	return s.judgeCaptures()
+}
+
+// judgeCaptures holds the captured values against the message: what is signed must be on the wire, and a nonce on the wire must be signed.
+func (s *Scheme) judgeCaptures() error {
+	fail := func(message, hint string) error { return &CompileError{Field: "message", Message: message, Hint: hint} }
+	for _, c := range []struct {
+		op     op
+		onWire bool
+	}{{opTime, s.time != nil}, {opNonce, s.hasNonce}, {opKeyID, s.hasKeyID}} {
+		if name := captureName(c.op); count(s.message, c.op) > 0 && !c.onWire {
+			return fail(name+" is signed but no header carries it", "put {"+name+"} on the wire")
 		}
 	}
 	if s.hasNonce && count(s.message, opNonce) == 0 {
-		return &CompileError{Field: "message", Message: "the nonce is not signed", Hint: "a nonce that can be replaced protects nothing"}
+		return fail("the nonce is not signed", "a nonce that can be replaced protects nothing")
 	}
 	if len(s.message) == count(s.message, opLiteral) {
-		return &CompileError{Field: "message", Message: "the message holds nothing of the request"}
+		return fail("the message holds nothing of the request", "")
 	}
-	s.uncovered = slices.Clone(d.Uncovered)
 	return nil
 }
 

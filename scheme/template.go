@@ -33,7 +33,7 @@ func split(template string) ([]capture, *CompileError) {
 		name := rest[open+1 : end]
 		o := captureOp(name)
 		if o == 0 {
-			return bad(`unknown capture "{`+name+`}"`, Nearest(name, captureNames))
+			return bad(`unknown capture `+quoted("{"+name+"}"), Nearest(name, captureNames))
 		}
 		out = append(out, capture{op: o})
 		rest = rest[end+1:]

@@ -1,6 +1,7 @@
 package scheme
 
 import (
+	"math"
 	"strconv"
 	"time"
 )
@@ -84,6 +85,22 @@ func (s *Scheme) Fresh(p *Presented, now time.Time, window time.Duration) *Fault
 		return s.distance(FaultFuture, p.Unix-now.Unix(), window, " s in the future; at most ")
 	}
 	return nil
+}
+
+// Expires is the last whole second since 1970 at which Fresh can still accept p, rounded up: how long a replay guard must remember the request (security rule
+// 8). A window of zero or less is the profile's own. Without a time it is the greatest int64: such a request never becomes stale.
+func (s *Scheme) Expires(p *Presented, window time.Duration) int64 {
+	if s.time == nil {
+		return math.MaxInt64
+	}
+	if window <= 0 {
+		window = s.window
+	}
+	last := time.Unix(p.Unix, p.nano).Add(window)
+	if last.Nanosecond() > 0 {
+		return last.Unix() + 1
+	}
+	return last.Unix()
 }
 
 // distance words the refusal. Parts of a second count as a whole one, so that the text never contradicts itself.

@@ -1,18 +1,18 @@
 package scheme
 
 // words names a node in messages.
-var words = map[op]string{opLiteral: "a literal", opMethod: "method", opTarget: "target", opPath: "path", opQuery: "query", opBody: "body",
+var words = [...]string{opLiteral: "a literal", opMethod: "method", opTarget: "target", opPath: "path", opQuery: "query", opBody: "body",
 	opScheme: "scheme", opHost: "host", opTime: "ts", opNonce: "nonce", opKeyID: "key_id"}
 
 func (s *Scheme) describe(n *node) string {
 	if n == nil {
 		return "nothing"
 	}
-	if word, known := words[n.op]; known {
-		return word
-	}
 	if n.op == opHeader {
 		return "the header " + s.signed[n.index].name
+	}
+	if int(n.op) < len(words) {
+		return words[n.op]
 	}
 	return "a function's result"
 }

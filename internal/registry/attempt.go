@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -23,7 +24,7 @@ func (r *Registry) begin(ctx context.Context, at *gate, id string) (partner.Cred
 	for {
 		if at.written < r.parallel {
 			c, outcome, err := r.write(patience, at, id)
-			if err != nil && patience.Err() != nil {
+			if gone := patience.Err(); gone != nil && errors.Is(err, gone) {
 				outcome, err = Busy, nil // it never began
 			}
 			if err != nil || outcome != Busy || patience.Err() != nil {

@@ -63,12 +63,17 @@ type proof struct {
 }
 
 func (r *Registry) attempt(ctx context.Context, id, login string, presented []byte, then *proof) (Outcome, error) {
-	belongs, err := r.belongs(ctx, id, login)
-	if err != nil {
+	known, err := view(ctx, r.store, func(tx Tx) (partner.Credential, error) {
+		c, _, err := tx.Credential(id)
+		return c, err
+	})
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if !belongs {
+	case !belongs(known, login):
 		return r.stranger(ctx, presented)
+	case !known.LockedAt.IsZero(): // without the queue, and without a turn at the store's one writer
+		return Locked, nil
 	}
 	at := r.gates.come(id)
 	if at == nil {
@@ -85,14 +90,10 @@ func (r *Registry) attempt(ctx context.Context, id, login string, presented []by
 	return r.judge(ctx, at, c, presented, then)
 }
 
-// belongs reports whether login is that of the app credential id, which is neither unknown nor revoked.
-func (r *Registry) belongs(ctx context.Context, id, login string) (bool, error) {
-	c, err := view(ctx, r.store, func(tx Tx) (partner.Credential, error) {
-		c, _, err := tx.Credential(id)
-		return c, err
-	})
+// belongs reports whether login is that of the app credential c, which is neither unknown nor revoked.
+func belongs(c partner.Credential, login string) bool {
 	same := subtle.ConstantTimeCompare([]byte(c.Login), []byte(login)) == 1
-	return err == nil && same && c.Login != "" && c.Kind == partner.App && c.RevokedAt.IsZero(), err
+	return same && c.Login != "" && c.Kind == partner.App && c.RevokedAt.IsZero()
 }
 
 // stranger answers somebody who may not even fail: same work, no count.

@@ -49,7 +49,7 @@ type Sealer interface {
 const (
 	DefaultParallel  = 2
 	DefaultQueue     = 128
-	DefaultQueueWait = 10 * time.Second
+	DefaultQueueWait = 30 * time.Second
 )
 
 // Config says what New needs. The first five fields must be set.

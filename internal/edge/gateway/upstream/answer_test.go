@@ -51,6 +51,7 @@ var invalidAnswers = map[string]string{
 	"encoding xchunked":         "HTTP/1.1 200 OK\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
 	"encoding in HTTP/1.0":      "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"interim with length":       "HTTP/1.1 103 Early Hints\r\nContent-Length: 2\r\n\r\nhi" + "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+	"interim with zero length":  "HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n" + ok("x"),
 	"interim with encoding":     "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
 	"folded header":             "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n",
 	"folded first header":       "HTTP/1.1 200 OK\r\n\tA: b\r\nContent-Length: 0\r\n\r\n",

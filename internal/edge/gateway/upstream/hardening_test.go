@@ -7,7 +7,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -142,6 +145,52 @@ func TestSmallBodyToAnUpstreamThatDoesNotRead(t *testing.T) {
 	var resp upstream.Response
 	if err := d.Do(ctx, &upstream.Request{Method: "POST", Target: "/", Body: []byte(body)}, &resp); !errors.Is(err, upstream.ErrCanceled) {
 		t.Errorf("error %v, want canceled", err)
+	}
+}
+
+// slow is a connection whose write is still busy with the caller's memory for a
+// while after it was closed.
+type slow struct {
+	canned
+	once   sync.Once
+	closed chan struct{}
+	large  atomic.Bool // a large write has begun
+	busy   atomic.Bool
+}
+
+func (s *slow) Read([]byte) (int, error) { <-s.closed; return 0, net.ErrClosed }
+func (s *slow) Close() error             { s.once.Do(func() { close(s.closed) }); return nil }
+
+func (s *slow) Write(p []byte) (int, error) {
+	if len(p) < 64<<10 {
+		return len(p), nil
+	}
+	s.busy.Store(true)
+	s.large.Store(true)
+	<-s.closed
+	for range 10_000 {
+		runtime.Gosched()
+	}
+	s.busy.Store(false)
+	return 0, net.ErrClosed
+}
+
+// When Do has failed, nobody reads the body any more: the caller may use its
+// memory again.
+func TestBodyIsFreeAfterFailure(t *testing.T) {
+	s := &slow{closed: make(chan struct{})}
+	d := client(t, upstream.Config{URL: serve(t), Dial: func(context.Context, string, string) (net.Conn, error) { return s, nil }}, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		for !s.large.Load() {
+			runtime.Gosched()
+		}
+		leave()
+	}()
+	var resp upstream.Response
+	err := d.Do(ctx, &upstream.Request{Method: "POST", Target: "/", Body: make([]byte, 100<<10)}, &resp)
+	if !errors.Is(err, upstream.ErrCanceled) || s.busy.Load() {
+		t.Fatalf("error %v, body in use %v", err, s.busy.Load())
 	}
 }
 

@@ -77,10 +77,7 @@ func (l *lean) send(ctx context.Context, method string, out, late []byte, resp *
 // used one that ended before an answer began, and either no byte was sent or
 // the method is safe.
 func again(c *conn, method string, err error) bool {
-	if !c.reused || c.got || !errors.Is(err, ErrUnreachable) {
-		return false
-	}
-	return !c.sent || safe(method)
+	return c.reused && errors.Is(err, ErrUnreachable) && (!c.sent || safe(method))
 }
 
 // exchange sends one request on c and reads the head of its answer. On error

@@ -84,22 +84,11 @@ func (p *pool) reserve() error {
 	if p.closed {
 		return fail(ErrUnreachable, "client", net.ErrClosed)
 	}
-	if p.open >= p.maxOpen && !p.evict() {
+	if p.open >= p.maxOpen {
 		return fail(ErrOverloaded, "all in use", nil)
 	}
 	p.open++
 	return nil
-}
-
-// evict makes room for a fresh connection by closing the oldest idle one: a
-// retry wants no used one.
-func (p *pool) evict() bool {
-	if len(p.idle) == 0 {
-		return false
-	}
-	p.idle[0].close()
-	p.forget(1)
-	return true
 }
 
 // forget takes the n oldest idle connections, which are closed, off the list.

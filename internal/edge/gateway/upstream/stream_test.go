@@ -185,8 +185,8 @@ func TestEarlyAnswerToLargeBody(t *testing.T) {
 	if err != nil || got.Status != 413 || got.Body != "no" {
 		t.Fatalf("%d %q %v", got.Status, got.Body, err)
 	}
-	close(over)
 	mustAsk(t, d, "GET", "/", "next")
+	close(over)
 }
 
 func TestLargeBodyKeepsTheConnection(t *testing.T) {

@@ -61,12 +61,12 @@ func TestRule26SilentBodyTimesOut(t *testing.T) {
 	}
 }
 
-// A body may take longer than everything before it as long as it moves, and the
-// caller may take its time between two reads.
-func TestBodyTimeoutIsForSilenceOnly(t *testing.T) {
+// The clock of the head does not run on into the body, and that of the body
+// runs only while the caller reads.
+func TestTimeoutsDoNotRunWhileTheCallerPauses(t *testing.T) {
 	both(t, func(t *testing.T, standard bool) {
 		t.Parallel()
-		const start, pause = 500 * time.Millisecond, 800 * time.Millisecond // 3 starts < 2 pauses
+		const start, pause = 500 * time.Millisecond, 1600 * time.Millisecond // longer than the three before the body
 		next := make(chan struct{})
 		u := serve(t, func(w *wire) {
 			w.exchange("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
@@ -76,10 +76,11 @@ func TestBodyTimeoutIsForSilenceOnly(t *testing.T) {
 			}
 			w.ended()
 		})
-		d := client(t, upstream.Config{URL: u, Timeout: start, WriteTimeout: start, DialTimeout: start, Standard: standard}, nil)
+		d := client(t, upstream.Config{URL: u, Timeout: start, WriteTimeout: start, DialTimeout: start, BodyTimeout: start, Standard: standard}, nil)
 		resp := open(t, d, t.Context(), &upstream.Request{Method: "GET", Target: "/"})
 		for range 2 {
-			time.AfterFunc(pause, func() { next <- struct{}{} })
+			<-time.After(pause) // the pause is what is tested
+			next <- struct{}{}
 			readN(t, resp.Body, "x")
 		}
 		_ = resp.Body.Close()
