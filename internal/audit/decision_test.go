@@ -94,6 +94,7 @@ func TestRule33AQueryIsKeptAsADigestOnly(t *testing.T) {
 type failing struct {
 	mu   sync.Mutex
 	full bool
+	room int // bytes that fit before the disk is full
 	out  bytes.Buffer
 	seen chan struct{}
 }
@@ -103,13 +104,15 @@ func (f *failing) Write(b []byte) (int, error) {
 	defer f.mu.Unlock()
 	defer func() { f.seen <- struct{}{} }()
 	if f.full {
-		return 0, errors.New("no space left")
+		n, _ := f.out.Write(b[:min(f.room, len(b))])
+		f.room -= n
+		return n, errors.New("no space left")
 	}
 	return f.out.Write(b)
 }
 
 func TestAGapIsCountedAndTold(t *testing.T) {
-	f := &failing{full: true, seen: make(chan struct{}, 16)}
+	f := &failing{full: true, room: 50, seen: make(chan struct{}, 16)}
 	l, err := audit.NewLines(f, make([]byte, 16), quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -125,8 +128,9 @@ func TestAGapIsCountedAndTold(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.out.String(); !strings.HasPrefix(got, `{"gap":true,"lost":3}`+"\n") || !strings.Contains(got, `"reason":"kept"`) {
-		t.Errorf("wrote %q, want the gap of three and then the line", got)
+	written := strings.Split(f.out.String(), "\n")
+	if len(written) != 4 || len(written[0]) != 50 || written[1] != `{"gap":true,"lost":3}` || !strings.Contains(written[2], `"reason":"kept"`) {
+		t.Errorf("wrote %q, want the torn line, the gap of three and then the line", written)
 	}
 	if l.Lost() != 3 {
 		t.Errorf("lost %d, want 3", l.Lost())

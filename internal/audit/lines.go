@@ -16,7 +16,7 @@ const maxPending = 4 << 20
 
 // Lines writes decision lines to one writer. Record only appends to memory; one goroutine writes what has gathered, so
 // that a crash of the process loses at most what the last write had not taken. A failing writer loses lines and says how
-// many: Lost counts them, and a line that tells the gap is written as soon as the writer works again.
+// many: Lost counts them (a write that was cut counts whole), and a line that tells the gap comes before the next one.
 type Lines struct {
 	out io.Writer
 	key []byte
@@ -80,15 +80,21 @@ func (l *Lines) Close() error {
 func (l *Lines) run() {
 	defer close(l.done)
 	var spare []byte
-	var gap uint64
+	var state gap
 	for {
 		lines, count, ok := l.take(spare)
 		if !ok {
 			return
 		}
-		gap = l.write(lines, count, gap)
+		state = l.write(lines, count, state)
 		spare = lines[:0]
 	}
+}
+
+// gap is what is missing in the output before the next line.
+type gap struct {
+	lines uint64 // that could not be written
+	torn  bool   // the output ends inside a line
 }
 
 // take waits for lines and swaps the buffers.
@@ -107,23 +113,25 @@ func (l *Lines) take(spare []byte) (lines []byte, count uint64, ok bool) {
 	return lines, count, true
 }
 
-// write returns how many lines are missing before the next one that will be written.
-func (l *Lines) write(lines []byte, count, gap uint64) uint64 {
-	if gap > 0 {
-		note := append(number([]byte(`{"gap":true`), "lost", int64(gap)), '}', '\n')
+// write hands lines to the writer, after a word on those that are missing, and returns what is missing now.
+func (l *Lines) write(lines []byte, count uint64, missing gap) gap {
+	if missing.lines > 0 {
+		var note []byte
+		if missing.torn {
+			note = append(note, '\n') // a torn line must not swallow the next one
+		}
+		note = append(number(append(note, `{"gap":true`...), "lost", int64(missing.lines)), '}', '\n')
 		lines = append(note, lines...)
 	}
-	if n, err := l.out.Write(lines); err != nil {
-		if n > 0 { // a torn line must not swallow the next one
-			_, _ = l.out.Write([]byte{'\n'})
-		}
-		l.lost.Add(count)
-		if gap == 0 {
-			l.log.Error("decision lines cannot be written", "cause", err.Error(), "lost", l.lost.Load())
-		}
-		return gap + count
+	n, err := l.out.Write(lines)
+	if err == nil {
+		return gap{}
 	}
-	return 0
+	l.lost.Add(count)
+	if missing.lines == 0 {
+		l.log.Error("decision lines cannot be written", "cause", err.Error(), "lost", l.lost.Load())
+	}
+	return gap{lines: missing.lines + count, torn: n > 0 || missing.torn}
 }
 
 func (l *Lines) digest(query string) string {
