@@ -94,7 +94,7 @@ func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
 		return d.allow()
 	}
 	key := sha256.Sum256(append(append(r.scratch[:0], d.Credential.tag[:]...), r.digest[:]...))
-	fresh, err := a.cfg.Replay.Claim(key, r.presented.Unix+d.API.window(), seconds(now))
+	fresh, err := a.cfg.Replay.Claim(key, d.API.Scheme.Expires(&r.presented, d.API.Window), seconds(now))
 	switch {
 	case err != nil:
 		d.Cause = err
@@ -115,14 +115,6 @@ func (a *API) guards(method string) bool {
 		return true
 	}
 	return method != "GET" && method != "HEAD"
-}
-
-// window is how many seconds a timestamp counts.
-func (a *API) window() int64 {
-	if a.Window > 0 {
-		return int64(a.Window / time.Second)
-	}
-	return int64(a.Scheme.Window() / time.Second)
 }
 
 // blame turns what the scheme found in the headers into a reason.
