@@ -102,6 +102,10 @@ func (a *API) check() error {
 		return bad("an API has at least one base path")
 	case a.Protocol == Signed && a.Scheme == nil:
 		return bad("a signed API needs a profile")
+	case a.Protocol == Signed && !a.Scheme.HasKeyID():
+		return bad("the profile %s names no key id, so that nobody could be told apart", a.Scheme.Name())
+	case a.Protocol == Signed && !a.Scheme.HasTime() && a.Replay != ReplayOff:
+		return bad("the profile %s has no time, so that a replay guard would have to remember for ever; set replay to off", a.Scheme.Name())
 	case a.Protocol != Signed && a.Protocol != Token:
 		return bad("an API is signed or takes tokens")
 	case a.MaxBody < 0 || a.Window < 0 || a.TokenLifetime < 0:
