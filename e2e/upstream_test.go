@@ -103,3 +103,16 @@ func TestUpstreamCannotSpeakForTheGateway(t *testing.T) {
 		t.Errorf("%v", a)
 	}
 }
+
+// TestNoContentTypeIsGuessed: an answer without a Content-Type arrives without one, whatever its body looks like.
+func TestNoContentTypeIsGuessed(t *testing.T) {
+	r := onRecorder(t)
+	c, body := get("untyped"), "<html><script>alert(1)</script></html>"
+	r.upstream.on(c.target, func(w io.Writer, _ *seen) {
+		fmt.Fprintf(w, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	})
+	a := r.signed(t, sandbox, c).want(t, 200)
+	if kind, there := a.header["Content-Type"]; there || string(a.body) != body {
+		t.Errorf("Content-Type %q: %v", kind, a)
+	}
+}

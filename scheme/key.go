@@ -14,8 +14,8 @@ var errState = errors.New("hash state cannot be saved")
 // Key is an HMAC key with its inner and outer hash states already computed (RFC 2104 §4). It is a small value without pointers: a million of them fit in
 // a slice. Immutable, safe for concurrent use. The zero value is no key: Verify refuses with it and Sign fails. It does not reveal itself when printed.
 type Key struct {
+	alg    uint8            // first, so that with the shorter algorithms the used part is one piece
 	states [2 * maxMAC]byte // inner, then outer, each as long as the algorithm's state
-	alg    uint8
 }
 
 // Format writes a placeholder for every verb, so that no log line holds key material (security rule 4).

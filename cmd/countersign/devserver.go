@@ -75,6 +75,9 @@ func (d *devServer) openRegister(ctx context.Context) error {
 	_, err := os.Lstat(path)
 	fresh := errors.Is(err, fs.ErrNotExist) // a new key cannot open an old register: then the old key is missed, not replaced
 	ring, err := secret.OpenRing(ctx, secret.KeyFile{Path: filepath.Join(d.dir, "master.key"), Create: fresh, Rand: rand.Reader}, rand.Reader)
+	if errors.Is(err, fs.ErrNotExist) {
+		return hinted{err, "the register was sealed with this key; put it back, or start with another --data folder"}
+	}
 	if err != nil {
 		return err
 	}

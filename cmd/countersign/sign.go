@@ -22,7 +22,7 @@ func newSign() *cobra.Command {
 		Short: "Print the headers that sign a request",
 		Long: `Print the headers that sign a request, one "Name: value" a line, as curl takes them with -H @-.
 Nothing is sent. The secret comes from a file or from $COUNTERSIGN_SECRET, never from the command line.`,
-		Example: `  countersign sign --key-id TOKEN --secret-file secret -X PATCH -t /api/v1/update-card-status/10011000000000000001 -d body.json`,
+		Example: `  countersign sign --key-id TOKEN --secret-file secret -X PATCH -t /api/v1/update-card-status/10031000000000000001 -d body.json`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, key, request, err := o.load(c)

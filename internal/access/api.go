@@ -36,7 +36,7 @@ type AddressRule uint8
 const (
 	// AddressDefault is AddressRequired for signed APIs and AddressOff for token APIs.
 	AddressDefault AddressRule = iota
-	// AddressRequired refuses a partner without a prefix or country rule.
+	// AddressRequired refuses every address that no prefix of the partner holds; country rules come on top.
 	AddressRequired
 	// AddressOptional applies the rules of partners that have some.
 	AddressOptional

@@ -12,6 +12,7 @@ import (
 func (a *Decider) Decide(r *Request, d *Decision) bool {
 	d.Reason, d.Proved, d.Address = Unset, false, r.Address
 	now := a.cfg.Now()
+	d.API = a.locate(r)
 	if !checkShape(r, d) || !a.route(r, d) || !checkHeaders(r, d) || !checkLength(r, d) {
 		return false
 	}
@@ -30,16 +31,22 @@ func (a *Decider) Decide(r *Request, d *Decision) bool {
 	return a.decideSigned(snap, r, d, now)
 }
 
-// route finds the API by base path on the raw target: the bytes that will be forwarded (security rule 13).
-func (a *Decider) route(r *Request, d *Decision) bool {
+// locate finds the API by base path on the raw target: the bytes that will be forwarded (security rule 13). It refuses
+// nothing, so that a request that is refused for its shape is told in the format of the API that it was meant for.
+func (a *Decider) locate(r *Request) (found *API) {
 	path, longest := pathOf(r.Target), 0
 	for _, api := range a.environments[r.Environment] {
 		for _, base := range api.BasePaths {
 			if len(base) > longest && under(path, base) {
-				d.API, longest = api, len(base)
+				found, longest = api, len(base)
 			}
 		}
 	}
+	return found
+}
+
+// route refuses a target that is ambiguous or that no API has.
+func (a *Decider) route(r *Request, d *Decision) bool {
 	slash, empty := d.API != nil && d.API.AllowEncodedSlash, d.API != nil && d.API.AllowEmptySegments
 	if fault := targetFault(r.Target, slash, empty); fault != "" {
 		return d.refuse(MalformedTarget, "", fault)

@@ -63,29 +63,39 @@ func verify(c *Credential, r *Request, d *Decision, now int64) bool {
 	if d.API.guards(r.Method) {
 		digest = &r.digest
 	}
-	tried := false
-	for i := -1; i < len(c.older); i++ {
-		v := &c.newest
-		if i >= 0 {
-			v = &c.older[i]
+	tried := c.number != 0 && live(c.notBefore, c.notAfter, now)
+	if tried {
+		if ended, valid := d.try(r, &c.key, c.number, digest); ended {
+			return valid
 		}
-		if v.number == 0 || !v.live(now) {
+	}
+	for i := range c.older {
+		v := &c.older[i]
+		if !live(v.notBefore, v.notAfter, now) {
 			continue
 		}
 		tried = true
-		fault := d.API.Scheme.Verify(&v.key, &r.signed, &r.presented, digest)
-		if fault == nil {
-			d.Version = int(v.number)
-			return true
-		}
-		if fault.Kind != scheme.FaultMismatch {
-			return d.blame(d.API.Scheme, fault)
+		if ended, valid := d.try(r, &v.key, v.number, digest); ended {
+			return valid
 		}
 	}
 	if !tried {
 		return d.refuse(RevokedCredential, "", "")
 	}
 	return d.refuse(BadSignature, "", "")
+}
+
+// try verifies with one secret. ended: there is no need to try another one.
+func (d *Decision) try(r *Request, key *scheme.Key, number uint16, digest *[32]byte) (ended, valid bool) {
+	fault := d.API.Scheme.Verify(key, &r.signed, &r.presented, digest)
+	switch {
+	case fault == nil:
+		d.Version = int(number)
+		return true, true
+	case fault.Kind == scheme.FaultMismatch:
+		return false, false
+	}
+	return true, d.blame(d.API.Scheme, fault)
 }
 
 // claim asks the replay guard, last of all: a request that was refused for another cause does not use up its one chance.
@@ -105,8 +115,8 @@ func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
 	return d.allow()
 }
 
-// guards reports whether an equal request is refused: by the API's rule, and always where the profile has a nonce, since
-// two honest requests then never have the same one.
+// guards reports whether an equal request is refused: by the API's rule, and for every method where the profile has a
+// nonce, since two honest requests then never have the same one. An API whose rule is off guards nothing.
 func (a *API) guards(method string) bool {
 	switch {
 	case a.Replay == ReplayOff:

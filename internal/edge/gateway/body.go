@@ -24,6 +24,9 @@ func NewBudget(bytes int64) *Budget {
 	return b
 }
 
+// Left is how many bytes are not taken at the moment.
+func (b *Budget) Left() int64 { return b.left.Load() }
+
 func (b *Budget) take(n int64) bool {
 	if b.left.Add(-n) < 0 {
 		b.left.Add(n)

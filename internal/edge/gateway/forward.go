@@ -74,6 +74,9 @@ func (c *call) relay() {
 	if c.answer.ContentLength >= 0 && c.answer.Status != http.StatusNoContent && c.answer.Status != http.StatusNotModified && c.r.Method != http.MethodHead {
 		header["Content-Length"] = []string{strconv.FormatInt(c.answer.ContentLength, 10)}
 	}
+	if _, stated := header["Content-Type"]; !stated {
+		header["Content-Type"] = nil // net/http would guess one from the body, and a browser would believe it
+	}
 	c.status = c.answer.Status
 	control := http.NewResponseController(c.w)
 	_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))

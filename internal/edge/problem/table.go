@@ -191,7 +191,7 @@ var table = [...]row{
 		cure:  "Ask the operator for a new one."},
 	access.BadSignature: {status: 401, telling: Uniform, tokenCode: codeInvalidKey, tokenMessage: "Invalid (Finicity-App-Key)",
 		cause: "The signature does not match what was received.",
-		cure:  "Run countersign verify over the request as sent: it shows the bytes that have to be signed."},
+		cure:  "Run countersign verify --show-input over the request as sent: it prints the bytes that have to be signed."},
 	access.InvalidToken: {status: 401, telling: Uniform, tokenCode: codeInvalidToken, tokenMessage: "Invalid (Finicity-App-Token)",
 		cause: "Never an access token of this environment and this app key, or ended by an operator.",
 		cure:  "Get a new one by Partner Authentication and send it with the same app key."},

@@ -24,7 +24,7 @@ var (
 func full(r access.Reason, api *access.API) *access.Decision {
 	return &access.Decision{
 		Reason: r, RequestID: requestID, API: api,
-		Partner: &access.Partner{ID: "ptn_x", Name: "Acme"}, Credential: &access.Credential{ID: "crd_x", Login: "2445581234567"},
+		Partner: &access.Partner{ID: "ptn_x"}, Credential: &access.Credential{ID: "crd_x", Login: "2445581234567"},
 		Where: "X-Auth-Token", Detail: "the detail", Address: netip.MustParseAddr("203.0.113.9"), Country: "DE",
 		Derivation: "peer 203.0.113.9", OtherEnvironment: "sandbox", Skew: 412 * time.Second, Cause: http.ErrBodyNotAllowed,
 	}
