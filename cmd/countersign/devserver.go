@@ -21,8 +21,6 @@ import (
 	"countersign.dev/internal/edge/tokens"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/replay/memory"
-	"countersign.dev/internal/secret"
-	"countersign.dev/internal/store/sqlite"
 )
 
 // bodyBudget is how much memory request bodies may take together.
@@ -71,29 +69,12 @@ func (d *devServer) open(ctx context.Context) error {
 }
 
 func (d *devServer) openRegister(ctx context.Context) error {
-	path := filepath.Join(d.dir, "countersign.db")
-	_, err := os.Lstat(path)
-	fresh := errors.Is(err, fs.ErrNotExist) // a new key cannot open an old register: then the old key is missed, not replaced
-	ring, err := secret.OpenRing(ctx, secret.KeyFile{Path: filepath.Join(d.dir, "master.key"), Create: fresh, Rand: rand.Reader}, rand.Reader)
-	if errors.Is(err, fs.ErrNotExist) {
-		return hinted{err, "the register was sealed with this key; put it back, or start with another --data folder"}
-	}
+	register, store, err := openRegister(ctx, d.dir, true)
 	if err != nil {
 		return err
 	}
-	hasher, err := secret.NewHasher(secret.HasherConfig{Rand: rand.Reader})
-	if err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
-	if err != nil {
-		return err
-	}
+	d.register = register
 	d.closers = append(d.closers, store.Close)
-	d.register, err = registry.New(registry.Config{Store: registry.Adapt(store), Ring: ring, Hasher: hasher, Now: time.Now, Rand: rand.Reader})
-	if err != nil {
-		return err
-	}
 	if d.state, err = openDevState(d.dir); err != nil {
 		return err
 	}

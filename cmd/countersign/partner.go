@@ -2,17 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"os/user"
-	"path/filepath"
-	"time"
 
 	"countersign.dev/internal/registry"
-	"countersign.dev/internal/secret"
-	"countersign.dev/internal/store/sqlite"
 	"github.com/spf13/cobra"
 )
 
@@ -86,27 +81,11 @@ func credentialOf(ctx context.Context, r *registry.Registry, partnerID, login st
 
 // withRegister opens the register of an existing data folder beside whatever server runs on it.
 func withRegister(ctx context.Context, data string, do func(*registry.Registry) error) error {
-	path := filepath.Join(data, "countersign.db")
-	if _, err := os.Stat(path); err != nil {
-		return hinted{fmt.Errorf("no register in %s: %w", data, err), "name the server's data folder with --data"}
-	}
-	ring, err := secret.OpenRing(ctx, secret.KeyFile{Path: filepath.Join(data, "master.key")}, rand.Reader)
+	r, store, err := openRegister(ctx, data, false)
 	if err != nil {
 		return err
 	}
-	hasher, err := secret.NewHasher(secret.HasherConfig{Rand: rand.Reader})
-	if err != nil {
-		return err
-	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
-	if err != nil {
-		return err
-	}
-	r, err := registry.New(registry.Config{Store: registry.Adapt(store), Ring: ring, Hasher: hasher, Now: time.Now, Rand: rand.Reader})
-	if err == nil {
-		err = do(r)
-	}
-	return errors.Join(err, store.Close())
+	return errors.Join(do(r), store.Close())
 }
 
 // localActor is the user of the operating system: whoever has the disk is root (design decision 14).
