@@ -125,3 +125,25 @@ func TestBusyIsNotCounted(t *testing.T) {
 		t.Errorf("%d counted, %d still there", n, w.Callers(app.Credential.ID))
 	}
 }
+
+func TestRule30SuccessDoesNotForgetAnAttemptUnderWay(t *testing.T) {
+	w := newWorld(t)
+	app := w.app()
+	inside, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	w.hasher.during = func() {
+		once.Do(func() { close(inside); <-release })
+	}
+	var all sync.WaitGroup
+	all.Go(func() { w.try(app, "wrong", registry.Wrong) })
+	<-inside
+	w.try(app, string(app.Secret.Bytes()), registry.Proved)
+	if n := w.failures(app); n != 1 {
+		t.Errorf("%d written down while one is under way; a kill now would forget it", n)
+	}
+	close(release)
+	all.Wait()
+	if n := w.failures(app); n != 1 {
+		t.Errorf("%d counted", n)
+	}
+}

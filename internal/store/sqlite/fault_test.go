@@ -160,6 +160,10 @@ func TestRule28DamagedFileIsRefused(t *testing.T) {
 	}
 	write(torn)
 	refused(t, file, store.ErrCorrupt, "restore a backup")
+	leaf := append([]byte(nil), sound...) // one page that opening does not need
+	copy(leaf[len(leaf)-4096:], "damagedamagedamage")
+	write(leaf)
+	refused(t, file, store.ErrCorrupt, "restore a backup")
 	write(sound[:len(sound)/2])
 	refused(t, file, store.ErrCorrupt, "restore a backup")
 	write([]byte(strings.Repeat("this is not a database\n", 400)))

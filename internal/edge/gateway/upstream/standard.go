@@ -89,7 +89,7 @@ func (s *standard) Do(ctx context.Context, r *Request, resp *Response) error {
 		e.end()
 		return err
 	}
-	// from here on every read of the body has its own time
+	e.timer.Stop() // from here on every read of the body has its own time
 	dropHops(res.Header)
 	resp.Status, resp.Header = res.StatusCode, res.Header
 	resp.ContentLength = contentLength(res)

@@ -68,6 +68,7 @@ func TestTimeoutsDoNotRunWhileTheCallerPauses(t *testing.T) {
 		t.Parallel()
 		const start, pause = 500 * time.Millisecond, 1600 * time.Millisecond // longer than the three before the body
 		next := make(chan struct{})
+		defer close(next)
 		u := serve(t, func(w *wire) {
 			w.exchange("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
 			for range 2 {
