@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -130,9 +131,12 @@ func TestRule30SuccessDoesNotForgetAnAttemptUnderWay(t *testing.T) {
 	w := newWorld(t)
 	app := w.app()
 	inside, release := make(chan struct{}), make(chan struct{})
-	var once sync.Once
+	var first atomic.Bool
 	w.hasher.during = func() {
-		once.Do(func() { close(inside); <-release })
+		if first.CompareAndSwap(false, true) {
+			close(inside)
+			<-release
+		}
 	}
 	var all sync.WaitGroup
 	all.Go(func() { w.try(app, "wrong", registry.Wrong) })
