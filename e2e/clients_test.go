@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
@@ -69,5 +70,18 @@ func TestExpiredTokens(t *testing.T) {
 	list.token = flipped(token)
 	if got := d.called(t, sandbox, list).want(t, 401).code(t); got != 10022 {
 		t.Errorf("a changed token that is also old is %d", got)
+	}
+}
+
+// TestNodeFetch: the fetch that is built into Node calls the signed API like any other backend's client.
+func TestNodeFetch(t *testing.T) {
+	need(t, "node")
+	r := onModels(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "node", "clients/fetch.mjs", r.readyFile, sandbox)
+	c.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+r.CAFile)
+	if out, err := c.CombinedOutput(); err != nil || string(out) != "ok\n" {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -198,3 +198,23 @@ func (f *frames) answer(t *testing.T) *answer {
 	}
 	return a
 }
+
+// TestHTTP2RefusalsArriveWhole: a caller that is still sending its body gets the whole refusal, every time.
+func TestHTTP2RefusalsArriveWhole(t *testing.T) {
+	r := onRecorder(t)
+	client := r.client(t)
+	for i := range 30 {
+		c := call{method: "POST", target: "/api/v1/get-cards", body: "[" + strings.Repeat(" ", 300_000+i) + "]"}
+		req := c.request(t, r.Environments[sandbox])
+		req.Header.Del("X-Auth-Signature")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatalf("call %d: %v", i, err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != 401 || !strings.Contains(string(body), `"missing_header"`) {
+			t.Fatalf("call %d: %d, error %v, %s", i, resp.StatusCode, err, body)
+		}
+	}
+}

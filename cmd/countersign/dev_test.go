@@ -53,12 +53,18 @@ func (l *lockedBuffer) String() string {
 
 func startDev(t *testing.T, data string, more ...string) *devRun {
 	t.Helper()
+	return startDevOn(t, data, io.Discard, io.Discard, more...)
+}
+
+// startDevOn is startDev with outputs of the test's; what goes to standard error is kept as well.
+func startDevOn(t *testing.T, data string, out, errOut io.Writer, more ...string) *devRun {
+	t.Helper()
 	file := filepath.Join(t.TempDir(), "ready.json")
 	args := append([]string{"dev", "--data", data, "--listen-sandbox", "127.0.0.1:0", "--listen-production", "127.0.0.1:0", "--ready-file", file}, more...)
 	ctx, cancel := context.WithCancel(t.Context())
 	d := &devRun{t: t, errOut: new(lockedBuffer)}
 	ended := make(chan int, 1)
-	go func() { ended <- run(ctx, args, strings.NewReader(""), io.Discard, d.errOut) }()
+	go func() { ended <- run(ctx, args, strings.NewReader(""), out, io.MultiWriter(d.errOut, errOut)) }()
 	d.stop = func() int {
 		cancel()
 		code := <-ended
@@ -70,15 +76,21 @@ func startDev(t *testing.T, data string, more ...string) *devRun {
 	if err := json.Unmarshal(text, &d.ready); err != nil {
 		t.Fatal(err)
 	}
+	d.trust()
+	return d
+}
+
+// trust makes the client that trusts the folder's authority.
+func (d *devRun) trust() {
+	d.t.Helper()
 	ca, err := os.ReadFile(d.ready.CAFile)
 	if err != nil {
-		t.Fatal(err)
+		d.t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(ca)
 	d.client = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true}}
-	t.Cleanup(d.client.CloseIdleConnections)
-	return d
+	d.t.Cleanup(d.client.CloseIdleConnections)
 }
 
 // await reads the ready file as soon as it is there. It is written whole, so that what is read is complete.
@@ -106,21 +118,45 @@ func (d *devRun) await(file string, ended chan int) []byte {
 	}
 }
 
-// get makes a signed GET of the card API in the sandbox, signed by hand, and returns status and body.
+// get makes a signed GET of the card API in the sandbox and returns status and body.
 func (d *devRun) get() (int, string) {
 	d.t.Helper()
+	return d.call("GET", "/cards/1", "")
+}
+
+// call makes a request of the card API in the sandbox, signed by hand, and returns status and body.
+func (d *devRun) call(method, path, content string) (int, string) {
+	d.t.Helper()
 	e := d.ready.Environments["sandbox"]
-	target, ts := e.Card.BasePath+"/cards/1", strconv.FormatInt(time.Now().Unix(), 10)
+	target, ts := e.Card.BasePath+path, strconv.FormatInt(time.Now().Unix(), 10)
 	mac := hmac.New(sha256.New, []byte(e.Card.APISecret))
-	mac.Write([]byte(ts + "GET" + target))
-	r, err := http.NewRequestWithContext(d.t.Context(), "GET", e.BaseURL+target, nil)
+	mac.Write([]byte(ts + method + target + content))
+	r, err := http.NewRequestWithContext(d.t.Context(), method, e.BaseURL+target, strings.NewReader(content))
 	if err != nil {
 		d.t.Fatal(err)
+	}
+	if content != "" {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	r.Header.Set("X-Auth-Token", e.Card.APIToken)
 	r.Header.Set("X-Auth-Timestamp", ts)
 	r.Header.Set("X-Auth-Signature", hex.EncodeToString(mac.Sum(nil)))
-	answer, err := d.client.Do(r)
+	return d.fetch(d.client, r)
+}
+
+// page fetches from the operations listener.
+func (d *devRun) page(path string) (int, string) {
+	d.t.Helper()
+	r, err := http.NewRequestWithContext(d.t.Context(), "GET", d.ready.OpsURL+path, nil)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return d.fetch(http.DefaultClient, r)
+}
+
+func (d *devRun) fetch(client *http.Client, r *http.Request) (int, string) {
+	d.t.Helper()
+	answer, err := client.Do(r)
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -213,6 +249,18 @@ func TestDevRefusesWhatItCannotServeFrom(t *testing.T) {
 		{"a master key that is missing", "", func(dir string) error { return os.Remove(filepath.Join(dir, "master.key")) }, "master.key: no such file"},
 		{"damaged credentials", "", func(dir string) error { return os.WriteFile(filepath.Join(dir, "dev.json"), []byte("{"), 0o600) }, "dev.json is damaged"},
 		{"an authority without its key", "", func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) }, "ca-key.pem"},
+		{"an authority's key that others can read", "", loosen("ca-key.pem"), "ca-key.pem holds secrets but has mode 0644"},
+		{"a record that others can read", "", loosen("decisions.jsonl"), "decisions.jsonl holds secrets but has mode 0644"},
+		{"a symbolic link for the record", "", link("decisions.jsonl"), "decisions.jsonl is not a regular file"},
+		{"a symbolic link for the record, to nothing", "", func(dir string) error {
+			return errors.Join(link("decisions.jsonl")(dir), os.Remove(filepath.Join(dir, "decisions.jsonl.away")))
+		}, "decisions.jsonl is not a regular file"},
+		{"credentials that others can read", "", loosen("dev.json"), "dev.json holds secrets but has mode 0644"},
+		{"a symbolic link for the credentials", "", link("dev.json"), "dev.json is not a regular file"},
+		{"a digest key that others can read", "", loosen("digest.key"), "digest.key holds secrets but has mode 0644"},
+		{"a symbolic link for the digest key", "", link("digest.key"), "digest.key is not a regular file"},
+		{"half a digest key", "", func(dir string) error { return os.Truncate(filepath.Join(dir, "digest.key"), 16) }, "digest.key: not 32 bytes long"},
+		{"a symbolic link for the lock", "", link("lock"), "lock is not a regular file"},
 	} {
 		dir := c.data
 		if dir == "" {
@@ -230,6 +278,18 @@ func TestDevRefusesWhatItCannotServeFrom(t *testing.T) {
 		if code := run(t.Context(), args, strings.NewReader(""), io.Discard, &errOut); code != exitFailed || !strings.Contains(errOut.String(), c.want) {
 			t.Errorf("%s: exit code %d, said %q, want %q in it", c.what, code, errOut.String(), c.want)
 		}
+	}
+}
+
+func loosen(name string) func(dir string) error {
+	return func(dir string) error { return os.Chmod(filepath.Join(dir, name), 0o644) }
+}
+
+// link puts a symbolic link to it in a file's place.
+func link(name string) func(dir string) error {
+	return func(dir string) error {
+		path := filepath.Join(dir, name)
+		return errors.Join(os.Rename(path, path+".away"), os.Symlink(path+".away", path))
 	}
 }
 
@@ -269,14 +329,8 @@ func TestOpsListenerTellsStates(t *testing.T) {
 		"/livez": "live", "/readyz": "ready",
 		"/metrics": `countersign_decisions_total{api="card",decision="allow",environment="sandbox",reason="allowed"} 1`,
 	} {
-		answer, err := http.Get(d.ready.OpsURL + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
-			t.Errorf("%s: %d, error %v, want %q in\n%.500s", path, answer.StatusCode, err, want, body)
+		if status, body := d.page(path); status != http.StatusOK || !strings.Contains(body, want) {
+			t.Errorf("%s: %d, want %q in\n%.500s", path, status, want, body)
 		}
 	}
 }

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"strconv"
 	"strings"
 	"text/template"
+	"time"
 
 	"countersign.dev/internal/sandbox"
 )
@@ -28,12 +31,41 @@ type bannerWorld struct {
 	Token                   readyAggregation
 }
 
-// printBanner prints base URLs, credentials and commands to paste. A command is a block that begins with a comment and ends
-// at an empty line; the end-to-end tests run each of them as printed.
-func (d *devServer) printBanner() error {
+// bannerPatience is how long standard output may take to accept the banner.
+const bannerPatience = 2 * time.Second
+
+// printBanner prints base URLs, credentials and commands to paste. Serving does not depend on it: an output that is closed,
+// full or never read is logged. What is wrong with the template itself is an error.
+func (d *devServer) printBanner(ctx context.Context) error {
+	text, err := d.banner()
+	if err != nil {
+		return fmt.Errorf("write the banner: %w", err)
+	}
+	printed := make(chan error, 1)
+	go func() {
+		_, err := d.out.Write(text)
+		printed <- err
+	}()
+	late := time.NewTimer(bannerPatience)
+	defer late.Stop()
+	select {
+	case <-ctx.Done():
+	case err = <-printed:
+	case <-late.C:
+		err = fmt.Errorf("standard output took nothing within %s", bannerPatience)
+	}
+	if err != nil {
+		d.log.Warn("the credentials and commands were not printed", "cause", err.Error(), "credentials", d.state.path)
+	}
+	return nil
+}
+
+// banner is the text. A command is a block that begins with a comment and ends at an empty line; the end-to-end tests run
+// each of them as printed.
+func (d *devServer) banner() ([]byte, error) {
 	t, err := template.New("banner").Funcs(template.FuncMap{"sh": shellQuote, "py": strconv.QuoteToASCII}).Parse(bannerText)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r := d.ready()
 	b := banner{Data: d.dir, CA: r.CAFile, OpsURL: r.OpsURL, DecisionLog: r.DecisionLog, CardToken: sandbox.DemoCardTokenID,
@@ -43,10 +75,9 @@ func (d *devServer) printBanner() error {
 		b.Worlds = append(b.Worlds, bannerWorld{Name: name, BaseURL: e.BaseURL, Token: e.Aggregation, Card: e.Card, TokenURL: e.BaseURL + tokenEndpoint})
 	}
 	b.Sandbox = b.Worlds[0]
-	if err := t.Execute(d.out, b); err != nil {
-		return fmt.Errorf("print the credentials: %w", err)
-	}
-	return nil
+	var text bytes.Buffer
+	err = t.Execute(&text, b)
+	return text.Bytes(), err
 }
 
 // shellQuote makes one word of text for a POSIX shell, whatever is in it.

@@ -1,5 +1,15 @@
 package main
 
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
 // ready is what the ready file holds. Its names are a promise to scripts.
 type ready struct {
 	CAFile       string                      `json:"ca_file"`
@@ -38,4 +48,27 @@ func (d *devServer) ready() ready {
 		}
 	}
 	return r
+}
+
+// clearReadyFile removes what a former run left at path, so that no script takes it for this run's. It refuses to touch
+// anything else, and a path at which nothing can be written later.
+func clearReadyFile(path string) error {
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return hinted{fmt.Errorf("no folder for the ready file %s", path), "make it first"}
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("look at the ready file of a former run: %w", err)
+	}
+	var former ready
+	if len(bytes.TrimSpace(text)) > 0 && (json.Unmarshal(text, &former) != nil || former.Environments == nil) {
+		return hinted{fmt.Errorf("%s is there already and is no ready file", path), "name another file with --ready-file"}
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove the ready file of a former run: %w", err)
+	}
+	return nil
 }

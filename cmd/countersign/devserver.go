@@ -2,13 +2,12 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
+	"net/netip"
 	"path/filepath"
 	"time"
 
@@ -21,22 +20,26 @@ import (
 	"countersign.dev/internal/edge/tokens"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/replay/memory"
+	"countersign.dev/scheme"
 )
 
 // bodyBudget is how much memory request bodies may take together.
 const bodyBudget = 256 << 20
 
-// devServer is one run of `countersign dev`: opened, served, closed, in that order.
+// devServer is one run of `countersign dev`: opened, served, drained, closed, in that order.
 type devServer struct {
-	options     *devOptions
-	dir         string
-	out, errOut io.Writer
-	log         *slog.Logger
+	options *devOptions
+	dir     string
+	out     io.Writer
+	echo    *audit.Echo // standard error: the log, and decision lines unless quiet
+	log     *slog.Logger
 
 	register *registry.Registry
 	state    *devState
 	decider  *access.Decider
+	follower *follower
 	exchange *tokens.Exchange
+	trusted  []netip.Prefix // proxies
 	address  *clientip.Deriver
 	metrics  *ops.Metrics
 	records  recorders
@@ -45,24 +48,40 @@ type devServer struct {
 	bodies   *gateway.Budget
 	worlds   []*devWorld
 	ops      *listening
+	failed   chan error // the first listener that failed
 
 	closers []func() error // run in reverse order
 }
 
+// newDevServer makes a server that has opened nothing but its log.
+func newDevServer(o *devOptions, dir string, out, errOut io.Writer) *devServer {
+	echo := audit.NewEcho(errOut)
+	return &devServer{options: o, dir: dir, out: out, echo: echo, log: slog.New(slog.NewJSONHandler(echo, nil)),
+		bodies: gateway.NewBudget(bodyBudget), failed: make(chan error, 1), closers: []func() error{echo.Close}}
+}
+
+// lock takes the data folder. Nothing is written or removed before.
+func (d *devServer) lock() error {
+	lock, err := lockFolder(d.dir)
+	if err == nil {
+		d.closers = append(d.closers, lock.Close)
+	}
+	return err
+}
+
 // open opens everything that is kept, brings the register to where dev needs it, and makes what decides.
 func (d *devServer) open(ctx context.Context) error {
-	d.log, d.bodies = slog.New(slog.NewJSONHandler(d.errOut, nil)), gateway.NewBudget(bodyBudget)
 	if err := d.openRegister(ctx); err != nil {
 		return err
 	}
 	if err := d.openRecords(); err != nil {
 		return err
 	}
-	trusted, err := d.options.trusted()
-	if err != nil {
+	var err error
+	if d.trusted, err = d.options.trusted(); err != nil {
 		return err
 	}
-	if d.address, err = clientip.New(clientip.Config{Trusted: trusted}); err != nil {
+	if d.address, err = clientip.New(clientip.Config{Trusted: d.trusted}); err != nil {
 		return err
 	}
 	return d.openDecider(ctx)
@@ -75,64 +94,36 @@ func (d *devServer) openRegister(ctx context.Context) error {
 	}
 	d.register = register
 	d.closers = append(d.closers, store.Close)
-	if d.state, err = openDevState(d.dir); err != nil {
+	if d.state, err = openDevState(d.dir, d.log); err != nil {
 		return err
 	}
-	return d.state.provision(ctx, d.register)
-}
-
-// openRecords opens the decision lines and the counters, and joins them.
-func (d *devServer) openRecords() error {
-	key, err := keptKey(filepath.Join(d.dir, "digest.key"))
+	networks, err := d.options.networks()
 	if err != nil {
 		return err
 	}
-	file, err := os.OpenFile(d.decisionLog(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("open the decision lines: %w", err)
-	}
-	d.closers = append(d.closers, file.Close)
-	var out io.Writer = file
-	if !d.options.quiet {
-		out = io.MultiWriter(file, d.errOut)
-	}
-	if d.lines, err = audit.NewLines(out, key, d.log); err != nil {
-		return err
-	}
-	d.closers = append(d.closers, d.lines.Close)
-	d.metrics = ops.NewMetrics()
-	d.records = recorders{d.lines, d.metrics}
-	return d.metrics.Gauge("countersign_decision_lines_lost", "Decision lines that could not be written since the start.",
-		func() float64 { return float64(d.lines.Lost()) })
+	return d.state.provision(ctx, d.register, networks)
 }
 
-func (d *devServer) decisionLog() string { return filepath.Join(d.dir, "decisions.jsonl") }
-
+// openDecider makes what decides, with the register as it stands, and the doors in front of it.
 func (d *devServer) openDecider(ctx context.Context) error {
-	guard, err := memory.Open(memory.Config{Dir: filepath.Join(d.dir, "replay"), Now: time.Now})
-	if err != nil {
-		if errors.Is(err, memory.ErrLocked) {
-			return hinted{fmt.Errorf("open the replay journal: %w", err), "another countersign serves from this data folder; stop it, or choose another with --data"}
-		}
-		return fmt.Errorf("open the replay journal: %w", err)
-	}
-	d.closers = append(d.closers, guard.Close)
 	apis, err := devAPIs(d.options)
 	if err != nil {
 		return err
 	}
-	cfg := access.Config{APIs: apis, Replay: guard, Now: time.Now}
+	logWarnings(d.log, apis)
+	cfg := access.Config{APIs: apis, Now: time.Now}
+	if cfg.Replay, err = d.openReplay(); err != nil {
+		return err
+	}
 	if d.options.countryFile != "" {
-		table, err := country.Open(d.options.countryFile)
-		if err != nil {
+		if cfg.Countries, err = d.openCountries(); err != nil {
 			return err
 		}
-		cfg.Countries = table
 	}
 	if d.decider, err = access.New(cfg); err != nil {
 		return err
 	}
-	if err := d.reload(ctx); err != nil {
+	if err := d.follow(ctx); err != nil {
 		return err
 	}
 	d.exchange, err = tokens.New(tokens.Config{Registry: d.register, Issuer: d.decider, Now: time.Now})
@@ -144,8 +135,55 @@ func (d *devServer) openDecider(ctx context.Context) error {
 			return fmt.Errorf("open %s: %w", environment, err)
 		}
 	}
-	return d.metrics.Gauge("countersign_register_revision", "Revision of the register that decisions are taken from.",
-		func() float64 { return float64(d.decider.Revision()) })
+	return nil
+}
+
+func (d *devServer) openReplay() (access.ReplayGuard, error) {
+	guard, err := memory.Open(memory.Config{Dir: filepath.Join(d.dir, "replay"), Now: time.Now})
+	if err != nil {
+		return nil, fmt.Errorf("open the replay journal: %w", err)
+	}
+	d.closers = append(d.closers, guard.Close)
+	if r := guard.Recovery(); r.Entries > 0 || r.CutBytes > 0 {
+		d.log.Info("the replay journal was read back", "segments", r.Segments, "entries", r.Entries, "torn_bytes_cut", r.CutBytes)
+	}
+	return guard, nil
+}
+
+func (d *devServer) openCountries() (access.Countries, error) {
+	table, err := country.Open(d.options.countryFile)
+	if err != nil {
+		return nil, err
+	}
+	d.log.Info("country file", "file", d.options.countryFile, "kind", table.Kind(), "built", time.Unix(table.Built(), 0).UTC())
+	return table, nil
+}
+
+// follow puts the register in force for the first time, and says how that goes on.
+func (d *devServer) follow(ctx context.Context) error {
+	d.follower = &follower{register: d.register, decider: d.decider, log: d.log}
+	if err := d.follower.step(ctx); err != nil {
+		return err
+	}
+	return errors.Join(
+		d.metrics.Gauge("countersign_register_revision", "Revision of the register that decisions are taken from.",
+			func() float64 { return float64(d.decider.Revision()) }),
+		d.metrics.Gauge("countersign_register_failing", "1 while the register, or its newest revision, cannot be put in force; /readyz says why.",
+			d.follower.failing))
+}
+
+// logWarnings says what the schemes of the APIs leave open (security rule 2), once for each scheme.
+func logWarnings(log *slog.Logger, apis []*access.API) {
+	told := map[*scheme.Scheme]bool{}
+	for _, api := range apis {
+		if api.Scheme == nil || told[api.Scheme] {
+			continue
+		}
+		told[api.Scheme] = true
+		for _, warning := range api.Scheme.Warnings() {
+			log.Warn("the profile of an API leaves something open", "api", api.Name, "warning", warning)
+		}
+	}
 }
 
 // close closes what was opened, last first. Only what could lose something is reported.
@@ -155,37 +193,4 @@ func (d *devServer) close() {
 			d.log.Error("close", "cause", err.Error())
 		}
 	}
-}
-
-// recorders hands every record to each of its members.
-type recorders []gateway.Recorder
-
-// Record implements gateway.Recorder.
-func (all recorders) Record(r *audit.Decision) {
-	for _, one := range all {
-		one.Record(r)
-	}
-}
-
-// keptKey reads a 32-byte key, or makes it once.
-func keptKey(path string) ([]byte, error) {
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		key := make([]byte, 32)
-		_, _ = rand.Read(key)
-		if err := createFile(path, key, 0o600); err != nil {
-			return nil, fmt.Errorf("make %s: %w", path, err)
-		}
-		return key, nil
-	}
-	if err := checkPrivate(path); err != nil {
-		return nil, err
-	}
-	key, err := os.ReadFile(path)
-	if err == nil && len(key) != 32 {
-		err = errors.New("not 32 bytes long")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return key, nil
 }

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -31,6 +31,7 @@ type devState struct {
 	Environments map[string]*devCredentials `json:"environments"`
 
 	path string
+	log  *slog.Logger
 }
 
 type devCredentials struct {
@@ -46,16 +47,12 @@ type devSecret struct {
 }
 
 // openDevState reads the folder's state; a folder without one has an empty state.
-func openDevState(dir string) (*devState, error) {
-	s := &devState{Environments: map[string]*devCredentials{}, path: filepath.Join(dir, "dev.json")}
-	err := checkPrivate(s.path)
+func openDevState(dir string, log *slog.Logger) (*devState, error) {
+	s := &devState{Environments: map[string]*devCredentials{}, path: filepath.Join(dir, "dev.json"), log: log}
+	text, err := readPrivate(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	text, err := os.ReadFile(s.path)
 	if err != nil {
 		return nil, fmt.Errorf("read the credentials of dev: %w", err)
 	}
@@ -78,11 +75,12 @@ func (s *devState) save() error {
 
 // provision brings the register to where dev needs it: one approved partner with both credentials in both environments and
 // loopback on its lists. What is there already is left as it is, so that a second start keeps every credential.
-func (s *devState) provision(ctx context.Context, r *registry.Registry) error {
+func (s *devState) provision(ctx context.Context, r *registry.Registry, networks []netip.Prefix) error {
 	roster, err := r.Roster(ctx)
 	if err != nil {
 		return fmt.Errorf("read the register: %w", err)
 	}
+	defer roster.Wipe()
 	if !slices.ContainsFunc(roster.Partners, func(p partner.Partner) bool { return p.ID == s.PartnerID }) {
 		p, err := r.CreatePartner(ctx, devRequester, "Demo Partner")
 		if err != nil {
@@ -93,22 +91,49 @@ func (s *devState) provision(ctx context.Context, r *registry.Registry) error {
 			return err
 		}
 	}
+	if err := s.revokeOrphans(ctx, r, roster); err != nil {
+		return err
+	}
 	for _, environment := range devEnvironments {
-		if err := s.provisionEnvironment(ctx, r, roster, environment); err != nil {
+		if err := s.provisionEnvironment(ctx, r, roster, environment, networks); err != nil {
 			return fmt.Errorf("prepare %s: %w", environment, err)
 		}
 	}
 	return s.save()
 }
 
-func (s *devState) provisionEnvironment(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string) error {
+// revokeOrphans ends the demo partner's credentials that nobody knows: a run that was killed between issuing one and writing
+// it down left it alive.
+func (s *devState) revokeOrphans(ctx context.Context, r *registry.Registry, roster *partner.Roster) error {
+	for _, c := range roster.Credentials {
+		if c.PartnerID != s.PartnerID || !c.RevokedAt.IsZero() || s.knows(c.ID) {
+			continue
+		}
+		if err := r.RevokeCredential(ctx, devRequester, c.ID, "countersign dev does not know its secret"); err != nil {
+			return fmt.Errorf("revoke what a former run left behind: %w", err)
+		}
+		s.log.Warn("a credential of the demo partner that dev.json does not know was revoked", "credential", c.ID, "environment", c.Environment)
+	}
+	return nil
+}
+
+func (s *devState) knows(credentialID string) bool {
+	for _, c := range s.Environments {
+		if c != nil && (c.App.CredentialID == credentialID || c.Signing.CredentialID == credentialID) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *devState) provisionEnvironment(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string, networks []netip.Prefix) error {
 	if err := r.EnsureSealingKey(ctx, devRequester, environment); err != nil {
 		return err
 	}
 	if err := s.approve(ctx, r, roster, environment); err != nil {
 		return err
 	}
-	if err := s.allowLoopback(ctx, r, roster, environment); err != nil {
+	if err := s.allowNetworks(ctx, r, roster, environment, networks); err != nil {
 		return err
 	}
 	if s.Environments[environment] == nil {
@@ -134,9 +159,10 @@ func (s *devState) approve(ctx context.Context, r *registry.Registry, roster *pa
 	return r.Approve(ctx, devApprover, s.PartnerID, environment, "countersign dev")
 }
 
-func (s *devState) allowLoopback(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string) error {
-	for _, prefix := range []string{"127.0.0.0/8", "::1/128"} {
-		rule := partner.NetworkRule{PartnerID: s.PartnerID, Environment: environment, Prefix: netip.MustParsePrefix(prefix), Note: "countersign dev"}
+// allowNetworks adds the prefixes that the demo partner does not have yet.
+func (s *devState) allowNetworks(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string, networks []netip.Prefix) error {
+	for _, prefix := range networks {
+		rule := partner.NetworkRule{PartnerID: s.PartnerID, Environment: environment, Prefix: prefix, Note: "countersign dev"}
 		if slices.ContainsFunc(roster.Networks, func(n partner.NetworkRule) bool {
 			return n.PartnerID == rule.PartnerID && n.Environment == environment && n.Prefix == rule.Prefix
 		}) {
@@ -168,5 +194,6 @@ func (s *devState) keep(ctx context.Context, roster *partner.Roster, known *devS
 		return err
 	}
 	*known = devSecret{CredentialID: issued.Credential.ID, KeyID: issued.KeyID, Login: issued.Login, Secret: string(issued.Secret.Bytes())}
+	issued.Secret.Zero()
 	return s.save()
 }

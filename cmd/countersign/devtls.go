@@ -27,6 +27,49 @@ func tlsPolicy(certificate tls.Certificate) *tls.Config {
 	}
 }
 
+// certificate is the pair that was given, or one from the folder's own authority, for what listens on addr.
+func (d *devServer) certificate(addr string) (tls.Certificate, error) {
+	if d.options.tlsCert != "" {
+		return d.givenCertificate()
+	}
+	now := time.Now()
+	ca, err := openCA(d.dir, now)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	d.caFile = ca.certFile
+	return ca.issue(hostsOf(addr), now)
+}
+
+// hostsOf are the names of what listens on addr: of every address of this machine, where it listens on all.
+func hostsOf(addr string) []string {
+	host, _, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); host != "" && (ip == nil || !ip.IsUnspecified()) {
+		return []string{host}
+	}
+	var hosts []string
+	addrs, _ := net.InterfaceAddrs() // what cannot be listed is missing from the certificate, and nothing worse
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok {
+			hosts = append(hosts, n.IP.String())
+		}
+	}
+	return hosts
+}
+
+// givenCertificate is the operator's own pair. A key that others can read is theirs to answer for, and is told.
+func (d *devServer) givenCertificate() (tls.Certificate, error) {
+	file, err := filepath.Abs(d.options.tlsCert)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("find the certificate: %w", err)
+	}
+	d.caFile = file
+	if info, err := os.Stat(d.options.tlsKey); err == nil && info.Mode().Perm()&0o077 != 0 {
+		d.log.Warn("others can read the TLS key", "file", d.options.tlsKey, "mode", fmt.Sprintf("%04o", info.Mode().Perm()))
+	}
+	return loadCertificate(d.options.tlsCert, d.options.tlsKey)
+}
+
 // loadCertificate reads the operator's own pair.
 func loadCertificate(certFile, keyFile string) (tls.Certificate, error) {
 	if certFile == "" || keyFile == "" {
@@ -56,10 +99,16 @@ func openCA(dir string, now time.Time) (*localCA, error) {
 			return nil, fmt.Errorf("make the local certificate authority: %w", err)
 		}
 	}
-	if err := checkPrivate(keyFile); err != nil {
+	secret, err := readPrivate(keyFile)
+	if err != nil {
 		return nil, err
 	}
-	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
+	defer clear(secret)
+	cert, err := os.ReadFile(certFile)
+	var pair tls.Certificate
+	if err == nil {
+		pair, err = tls.X509KeyPair(cert, secret)
+	}
 	if err != nil {
 		return nil, hinted{fmt.Errorf("read the local certificate authority: %w", err), "remove " + certFile + " and " + keyFile + " to have a new one made"}
 	}

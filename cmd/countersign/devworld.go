@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"countersign.dev/internal/access"
@@ -60,7 +62,7 @@ func (d *devServer) openWorld(environment string, apis []*access.API) error {
 		if err != nil {
 			return err
 		}
-		doer, err := upstream.New(upstream.Config{URL: base})
+		doer, err := upstream.New(upstream.Config{URL: base, Timeout: d.options.upstreamTimeout})
 		if err != nil {
 			return err
 		}
@@ -93,7 +95,7 @@ func (d *devServer) upstreamOf(w *devWorld, api *access.API) (*url.URL, error) {
 		return nil, fmt.Errorf("listen for the model of %s: %w", api.Name, err)
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: d.serverLog()}
-	w.models = append(w.models, serveOn(server, listener))
+	w.models = append(w.models, serveOn("the model of "+api.Name, server, listener, d.failed))
 	return &url.URL{Scheme: "http", Host: listener.Addr().String()}, nil
 }
 
@@ -103,12 +105,12 @@ func (d *devServer) listenWorld(w *devWorld, addr string) error {
 	if err != nil {
 		return err
 	}
-	inner, err := net.Listen("tcp", addr)
+	inner, err := net.Listen(networkOf(addr), addr)
 	if err != nil {
 		return hinted{fmt.Errorf("listen for %s: %w", w.environment, err), "take a free port with --listen-" + w.environment + " 127.0.0.1:0"}
 	}
 	listener, err := strict.New(inner, strict.Config{
-		TLS: tlsPolicy(certificate), Answer: w.gateway.AnswerUnread,
+		TLS: tlsPolicy(certificate), Answer: w.gateway.AnswerUnread, Exempt: d.isProxy,
 		OnRefused: func(_ netip.AddrPort, fault strict.Fault) { d.metrics.Ended(w.environment, fault.String()) },
 	})
 	if err != nil {
@@ -116,9 +118,31 @@ func (d *devServer) listenWorld(w *devWorld, addr string) error {
 	}
 	server := &http.Server{Handler: w.gateway, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, ErrorLog: d.serverLog()}
 	strict.Configure(server, listener)
-	w.api = serveOn(server, listener)
-	w.api.addr = inner.Addr()
+	w.api = serveOn(w.environment, server, listener, d.failed)
 	return nil
 }
 
-func (w *devWorld) baseURL() string { return "https://" + w.api.addr.String() }
+// isProxy reports whether peer is a proxy that may bring many callers.
+func (d *devServer) isProxy(peer netip.Addr) bool {
+	return slices.ContainsFunc(d.trusted, func(p netip.Prefix) bool { return p.Contains(peer) })
+}
+
+// networkOf keeps a wildcard to the family of addresses that it names: Go would take 0.0.0.0 for IPv6 as well.
+func networkOf(addr string) string {
+	if host, _, _ := net.SplitHostPort(addr); host == "0.0.0.0" {
+		return "tcp4"
+	}
+	return "tcp"
+}
+
+// baseURL is where callers on this machine find the environment: loopback, where it listens on every address.
+func (w *devWorld) baseURL() string {
+	at, err := netip.ParseAddrPort(w.api.addr.String())
+	switch {
+	case err != nil || !at.Addr().IsUnspecified():
+		return "https://" + w.api.addr.String()
+	case at.Addr().Is4():
+		return "https://127.0.0.1:" + strconv.Itoa(int(at.Port()))
+	}
+	return "https://[::1]:" + strconv.Itoa(int(at.Port()))
+}

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
+
+// maxPrivate bounds what is read from a file with secrets.
+const maxPrivate = 1 << 20
 
 // createFile makes a file that must not exist yet, also not as a symbolic link (security rule 39).
 func createFile(path string, content []byte, mode fs.FileMode) error {
@@ -34,32 +39,93 @@ func replaceFile(path string, content []byte) error {
 	return err
 }
 
-// checkPrivate refuses a file with secrets that others can read, or that is not a plain file (security rule 39).
-func checkPrivate(path string) error {
-	info, err := os.Lstat(path)
+// openPrivate opens a file with secrets. It refuses one that others can read, and one that is not a plain file: a symbolic
+// link is not followed, also not one that takes the file's place meanwhile (security rule 39).
+func openPrivate(path string, flag int) (*os.File, error) {
+	before, err := os.Lstat(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%s is not a regular file", path)
+	if !before.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return hinted{fmt.Errorf("%s holds secrets but has mode %04o", path, mode), "chmod 600 " + path + ", and replace its secrets if others use this machine"}
+	if mode := before.Mode().Perm(); mode&0o077 != 0 {
+		return nil, hinted{fmt.Errorf("%s holds secrets but has mode %04o", path, mode), "chmod 600 " + path + ", and replace its secrets if others use this machine"}
 	}
-	return nil
+	f, err := os.OpenFile(path, flag, 0)
+	if err != nil {
+		return nil, err
+	}
+	if after, err := f.Stat(); err != nil || !os.SameFile(before, after) {
+		return nil, errors.Join(fmt.Errorf("%s was exchanged while it was being opened", path), err, f.Close())
+	}
+	return f, nil
 }
 
-// openFolder makes a private folder or checks the one that is there.
+// readPrivate reads a file as openPrivate opens it.
+func readPrivate(path string) ([]byte, error) {
+	f, err := openPrivate(path, os.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxPrivate+1))
+	if err == nil && len(text) > maxPrivate {
+		err = fmt.Errorf("%s has more than %d bytes", path, maxPrivate)
+	}
+	return text, err
+}
+
+// growPrivate opens a file to read it and to add to it, as openPrivate does, or makes it with mode 0600.
+func growPrivate(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return openPrivate(path, os.O_RDWR|os.O_APPEND)
+	}
+	return f, err
+}
+
+// keptKey reads a 32-byte key, or makes it once.
+func keptKey(path string) ([]byte, error) {
+	key, err := readPrivate(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = make([]byte, 32)
+		_, _ = rand.Read(key) // never fails: crypto/rand.Read ends the process instead
+		if err := createFile(path, key, 0o600); err != nil {
+			return nil, fmt.Errorf("make %s: %w", path, err)
+		}
+		return key, nil
+	}
+	if err == nil && len(key) != 32 {
+		err = errors.New("not 32 bytes long")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return key, nil
+}
+
+// openFolder makes a private folder, or takes the one that is there: an empty one is made private, one that others may write
+// into is refused. One that others may look into is taken as it is, since every file with secrets has mode 0600.
 func openFolder(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return fmt.Errorf("open the data folder: %w", err)
+	}
+	if len(entries) == 0 {
+		if err := os.Chmod(path, 0o700); err != nil {
+			return fmt.Errorf("make the data folder private: %w", err)
+		}
 	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("open the data folder: %w", err)
 	}
-	if mode := info.Mode().Perm(); mode&0o077 != 0 {
-		return hinted{fmt.Errorf("the data folder %s holds secrets but has mode %04o", path, mode), "chmod 700 " + path}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return hinted{fmt.Errorf("others may write into the data folder %s (mode %04o)", path, mode), "chmod 700 " + path}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 )
@@ -11,26 +12,32 @@ import (
 type listening struct {
 	server *http.Server
 	addr   net.Addr
-	failed chan error // gets the error that ended it, unless it was shut down
 }
 
-func serveOn(server *http.Server, listener net.Listener) *listening {
-	l := &listening{server: server, addr: listener.Addr(), failed: make(chan error, 1)}
+// serveOn serves until the server is shut down. Where it ends otherwise, failed gets the error, unless it holds one already:
+// the first is enough to end the program.
+func serveOn(name string, server *http.Server, listener net.Listener, failed chan<- error) *listening {
 	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			l.failed <- err
+		err := server.Serve(listener)
+		if errors.Is(err, http.ErrServerClosed) {
+			return
+		}
+		select {
+		case failed <- fmt.Errorf("serve %s: %w", name, err):
+		default:
 		}
 	}()
-	return l
+	return &listening{server: server, addr: listener.Addr()}
 }
 
-// drain takes no new request and waits for those that run; what is left when ctx ends is cut off.
-func (l *listening) drain(ctx context.Context) error {
+// drain takes no new request and waits for those that run; what is left when ctx ends is cut off, and drain says so.
+func (l *listening) drain(ctx context.Context) (cut bool, err error) {
 	if l == nil {
-		return nil
+		return false, nil
 	}
-	if err := l.server.Shutdown(ctx); err != nil {
-		return errors.Join(err, l.server.Close())
+	err = l.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return true, l.server.Close()
 	}
-	return nil
+	return false, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"countersign.dev/internal/audit"
 	"github.com/spf13/cobra"
 )
 
@@ -41,11 +42,19 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if errors.Is(err, errRefused) {
 		return exitRefused
 	}
-	fmt.Fprintf(errOut, "countersign: %v\n", err)
-	if h := (hinted{}); errors.As(err, &h) {
-		fmt.Fprintf(errOut, "  hint: %s\n", h.hint)
-	}
+	complain(errOut, err)
 	return exitFailed
+}
+
+// complain says what went wrong and what to do next. A standard error that nobody empties does not keep the program from
+// ending.
+func complain(errOut io.Writer, err error) {
+	echo := audit.NewEcho(errOut)
+	defer echo.Close()
+	fmt.Fprintf(echo, "countersign: %v\n", err)
+	if h := (hinted{}); errors.As(err, &h) {
+		fmt.Fprintf(echo, "  hint: %s\n", h.hint)
+	}
 }
 
 func newRoot() *cobra.Command {
@@ -53,6 +62,7 @@ func newRoot() *cobra.Command {
 		Use:           "countersign",
 		Short:         "The front door of a partner API",
 		Long:          "Countersign lets approved partners through to an API, by signed request or access token, and signs requests on the partner's side.",
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,

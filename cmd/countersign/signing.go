@@ -36,7 +36,7 @@ func (o *signingOptions) flags(c *cobra.Command) {
 	f.StringVarP(&o.method, "method", "X", "GET", "`METHOD` of the request")
 	f.StringVarP(&o.target, "target", "t", "", "request `TARGET` exactly as sent: path, and query after ?")
 	f.StringVar(&o.host, "host", "", "`HOST`, for profiles that sign it")
-	f.StringArrayVarP(&o.headers, "header", "H", nil, "header `LINE` of the request; may be repeated")
+	f.StringArrayVarP(&o.headers, "header", "H", nil, "header `LINE` of the request, or @FILE with such lines; may be repeated")
 	f.StringVarP(&o.bodyFile, "body-file", "d", "", "`FILE` with the body, byte for byte; - for standard input")
 	f.BoolVar(&o.showInput, "show-input", false, "also print the bytes that are signed, quoted, on standard error")
 }
@@ -95,10 +95,7 @@ func (o *signingOptions) secret() ([]byte, error) {
 		}
 		return nil, hinted{errors.New("no secret"), "put it into a file and name that with --secret-file, or into $" + secretVariable}
 	}
-	if err := checkPrivate(o.secretFile); err != nil {
-		return nil, fmt.Errorf("read the secret: %w", err)
-	}
-	text, err := os.ReadFile(o.secretFile)
+	text, err := readPrivate(o.secretFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the secret: %w", err)
 	}
@@ -118,20 +115,43 @@ func (o *signingOptions) request(in io.Reader) (*scheme.Request, error) {
 	if !strings.HasPrefix(o.target, "/") {
 		return nil, hinted{fmt.Errorf("the target %q does not begin with a slash", o.target), "give path and query as they are on the wire, for example --target '/api/v1/get-cards?page=2'"}
 	}
-	header := map[string][]string{}
-	for _, line := range o.headers {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.TrimSpace(name) == "" {
-			return nil, hinted{fmt.Errorf("%q is not a header line", name), "write 'Name: value'"}
-		}
-		name = canonical(strings.TrimSpace(name))
-		header[name] = append(header[name], strings.Trim(value, " \t"))
+	header, err := readHeaders(o.headers)
+	if err != nil {
+		return nil, err
 	}
 	body, err := o.body(in)
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
 	}
 	return &scheme.Request{Method: o.method, Target: o.target, Scheme: "https", Host: o.host, Header: header, Body: body}, nil
+}
+
+// readHeaders reads "Name: value" lines, and the lines of @FILE, which is what `sign` prints.
+func readHeaders(lines []string) (map[string][]string, error) {
+	header := map[string][]string{}
+	for _, line := range lines {
+		file, named := strings.CutPrefix(line, "@")
+		if !named {
+			file = ""
+		}
+		several := []string{line}
+		if file != "" {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				return nil, fmt.Errorf("read the headers: %w", err)
+			}
+			several = strings.Split(strings.TrimRight(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n"), "\n")
+		}
+		for _, one := range several {
+			name, value, ok := strings.Cut(one, ":")
+			if !ok || strings.TrimSpace(name) == "" {
+				return nil, hinted{fmt.Errorf("%q is not a header line", name), "write 'Name: value'"}
+			}
+			name = canonical(strings.TrimSpace(name))
+			header[name] = append(header[name], strings.Trim(value, " \t"))
+		}
+	}
+	return header, nil
 }
 
 func (o *signingOptions) body(in io.Reader) ([]byte, error) {

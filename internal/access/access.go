@@ -8,7 +8,6 @@
 package access
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -40,7 +39,7 @@ type Decider struct {
 	cfg          Config
 	environments map[string][]*API
 	snap         atomic.Pointer[snapshot]
-	confirmed    atomic.Int64 // Unix nanoseconds of the last successful reading of the register
+	confirmed    atomic.Pointer[time.Time] // when the register was last read successfully
 }
 
 // New checks cfg and returns a Decider that answers Unavailable until Load has been called.
@@ -84,8 +83,9 @@ func apart(api, other *API) error {
 	return nil
 }
 
-// Load puts a new roster in force for all decisions from now on. On an error the former one stays.
-func (a *Decider) Load(roster *partner.Roster) error {
+// Load puts a new roster in force for all decisions from now on. On an error the former one stays. readAt is a reading of
+// Config.Now from before the roster was read: with its monotonic part, so that a clock that is set back makes nothing fresh.
+func (a *Decider) Load(roster *partner.Roster, readAt time.Time) error {
 	if a.cfg.Countries == nil {
 		for _, n := range roster.Networks {
 			if n.Country != "" {
@@ -98,12 +98,12 @@ func (a *Decider) Load(roster *partner.Roster) error {
 		return err
 	}
 	a.snap.Store(snap)
-	a.confirmed.Store(roster.ReadAt.UnixNano())
+	a.confirmed.Store(&readAt)
 	return nil
 }
 
-// Confirm notes that the register was read at a time and still has the revision that is in force.
-func (a *Decider) Confirm(at time.Time) { a.confirmed.Store(at.UnixNano()) }
+// Confirm notes that the register was read at a time, as in Load, and still has the revision that is in force.
+func (a *Decider) Confirm(readAt time.Time) { a.confirmed.Store(&readAt) }
 
 // Revision is that of the roster in force; 0 before the first Load.
 func (a *Decider) Revision() uint64 {
@@ -115,18 +115,28 @@ func (a *Decider) Revision() uint64 {
 
 // Ready is nil when decisions can be taken, or says why not.
 func (a *Decider) Ready() error {
-	if a.snap.Load() == nil {
+	confirmed := a.confirmed.Load()
+	if a.snap.Load() == nil || confirmed == nil {
 		return errors.New("the register has not been read yet")
 	}
-	if age := a.cfg.Now().Sub(time.Unix(0, a.confirmed.Load())); age > a.cfg.MaxStaleness {
+	if age := a.cfg.Now().Sub(*confirmed); age > a.cfg.MaxStaleness || age < -a.cfg.MaxStaleness {
 		return fmt.Errorf("the register was last read %s ago, more than %s", age.Round(time.Second), a.cfg.MaxStaleness)
 	}
 	return nil
 }
 
-// NewRequestID makes the id that a request carries through answer, record and identity headers.
-func NewRequestID() string {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand.Read ends the process instead
-	return newRequestID(random)
+// current is the snapshot that decisions are taken from now, or nil when there is none that is young enough.
+func (a *Decider) current(d *Decision, now time.Time) *snapshot {
+	snap, confirmed := a.snap.Load(), a.confirmed.Load()
+	if snap == nil || confirmed == nil {
+		d.Cause = a.Ready()
+		d.refuse(Unavailable, "", "")
+		return nil
+	}
+	if age := now.Sub(*confirmed); age > a.cfg.MaxStaleness || age < -a.cfg.MaxStaleness {
+		d.Cause = a.Ready()
+		d.refuse(Unavailable, "", "")
+		return nil
+	}
+	return snap
 }

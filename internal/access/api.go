@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"countersign.dev/internal/partner"
 	"countersign.dev/scheme"
 )
 
@@ -59,6 +60,10 @@ const (
 // DefaultMaxBody is the cap of an API's request bodies unless it is set: 1 MiB.
 const DefaultMaxBody = 1 << 20
 
+// MaxWindow is the widest time window that an API may have. The replay guard remembers every request for that long, whatever
+// the API's own window is, so that a window that is widened later revives nothing.
+const MaxWindow = 15 * time.Minute
+
 // DefaultTokenLifetime is how long an access token counts unless it is set (vendor: two hours).
 const DefaultTokenLifetime = 2 * time.Hour
 
@@ -104,10 +109,14 @@ func (a *API) check() error {
 		return bad("a signed API needs a profile")
 	case a.Protocol == Signed && !a.Scheme.HasKeyID():
 		return bad("the profile %s names no key id, so that nobody could be told apart", a.Scheme.Name())
+	case a.Protocol == Signed && max(a.Window, a.Scheme.Window()) > MaxWindow:
+		return bad("a window of %s is wider than %s", max(a.Window, a.Scheme.Window()), MaxWindow)
 	case a.Protocol == Signed && !a.Scheme.HasTime() && a.Replay != ReplayOff:
 		return bad("the profile %s has no time, so that a replay guard would have to remember for ever; set replay to off", a.Scheme.Name())
 	case a.Protocol != Signed && a.Protocol != Token:
 		return bad("an API is signed or takes tokens")
+	case a.TokenLifetime > partner.MaxTokenLifetime:
+		return bad("an access token lives for %s at most", partner.MaxTokenLifetime)
 	case a.MaxBody < 0 || a.Window < 0 || a.TokenLifetime < 0:
 		return bad("sizes and durations are not negative")
 	}

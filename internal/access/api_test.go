@@ -55,6 +55,7 @@ uncovered: [method, path, query, time]
 		{"no profile", func(a *access.API) { a.Scheme = nil }, "profile"},
 		{"a profile without a key id", func(a *access.API) { a.Scheme = anonymous }, "key id"},
 		{"a negative window", func(a *access.API) { a.Window = -1 }, "negative"},
+		{"a window that the guard does not remember", func(a *access.API) { a.Window = access.MaxWindow + 1 }, "wider"},
 	} {
 		a := plain()
 		c.change(&a)

@@ -2,13 +2,59 @@ package access
 
 import "time"
 
+// The token protocol's two headers (seed: Accessing the API), as net/http spells them.
+const (
+	AppKeyHeader   = "Finicity-App-Key"
+	AppTokenHeader = "Finicity-App-Token"
+)
+
 // decideToken runs the app-token part of the pipeline: key, then token (seed: Accessing the API). A call to the token
 // endpoint needs no token and ends as soon as the app key is known; internal/edge/tokens goes on from there.
-func (a *Decider) decideToken(snap *snapshot, r *Request, d *Decision, now time.Time) bool {
+func (a *Decider) decideToken(r *Request, d *Decision, now time.Time) bool {
+	if !a.judge(r, d, now) {
+		return false
+	}
+	limit := d.API.maxBody()
+	if d.IsExchange(r) {
+		limit = TokenBodyLimit
+	}
+	if _, ok := a.body(r, d, limit); !ok {
+		return false
+	}
+	if r.Body != nil && !a.judge(r, d, a.cfg.Now()) { // a slow body can outlive a token and a revocation
+		return false
+	}
+	if d.IsExchange(r) {
+		return a.decideExchange(r, d)
+	}
+	return a.admit(r, d) && d.allow()
+}
+
+// judge looks at the app key and, but for the token endpoint, at the token.
+func (a *Decider) judge(r *Request, d *Decision, now time.Time) bool {
 	key, ok := single(r, d, AppKeyHeader)
 	if !ok {
 		return false
 	}
+	snap := a.current(d, now)
+	if snap == nil || !findApp(snap, d, key) {
+		return false
+	}
+	if d.IsExchange(r) {
+		return true
+	}
+	token, ok := single(r, d, AppTokenHeader)
+	if !ok {
+		return false
+	}
+	reason := snap.worlds[d.API.Environment].openToken(token, d.Credential, now.UnixMilli(), r.scratch[:0:len(r.scratch)])
+	if reason == InvalidToken {
+		d.OtherEnvironment = snap.tokenElsewhere(d.API, token)
+	}
+	return reason == Allowed || d.refuse(reason, AppTokenHeader, "")
+}
+
+func findApp(snap *snapshot, d *Decision, key string) bool {
 	id, ok := parseKeyID(key)
 	if !ok {
 		return d.refuse(UnknownCredential, AppKeyHeader, "")
@@ -20,30 +66,10 @@ func (a *Decider) decideToken(snap *snapshot, r *Request, d *Decision, now time.
 		}
 		return d.refuse(UnknownCredential, AppKeyHeader, "")
 	}
-	d.know(c)
-	if c.revoked {
+	if d.know(c); c.revoked {
 		return d.refuse(RevokedCredential, AppKeyHeader, "")
 	}
-	if d.IsExchange(r) {
-		return a.decideExchange(r, d)
-	}
-	token, ok := single(r, d, AppTokenHeader)
-	if !ok {
-		return false
-	}
-	if reason := snap.worlds[d.API.Environment].openToken(token, c, seconds(now), r.scratch[:0:len(r.scratch)]); reason != Allowed {
-		if reason == InvalidToken {
-			d.OtherEnvironment = snap.tokenElsewhere(d.API, token)
-		}
-		return d.refuse(reason, AppTokenHeader, "")
-	}
-	if !a.admit(r, d) {
-		return false
-	}
-	if _, ok := a.body(r, d, d.API.maxBody()); !ok {
-		return false
-	}
-	return d.allow()
+	return true
 }
 
 // IsExchange reports whether r calls the token endpoint of d's API: Partner Authentication or Modify Partner Secret.
@@ -59,10 +85,16 @@ func (a *Decider) decideExchange(r *Request, d *Decision) bool {
 		d.Unproved = true
 		d.explainAddress(r)
 	}
-	if _, ok := a.body(r, d, TokenBodyLimit); !ok {
-		return false
-	}
 	return d.allow()
+}
+
+// again is the credential of d as it is now: a body or a hash may have taken its time since it was found. Nil: it is gone.
+func (a *Decider) again(d *Decision) *Credential {
+	snap := a.snap.Load()
+	if snap == nil || d.API == nil || d.Credential == nil {
+		return nil
+	}
+	return snap.lookup(d.API, d.Credential.id)
 }
 
 // single returns the value of a header that must come exactly once and not be blank (security rule 20).

@@ -101,7 +101,7 @@ func newBenchDoor(b *testing.B, count int) *benchDoor {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := d.a.Load(d.roster(count)); err != nil {
+	if err := d.a.Load(d.roster(count), d.now); err != nil {
 		b.Fatal(err)
 	}
 	keyed := hmac.New(sha256.New, []byte(secretText))

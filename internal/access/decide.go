@@ -1,8 +1,6 @@
 package access
 
 import (
-	"time"
-
 	"countersign.dev/internal/partner"
 )
 
@@ -12,7 +10,7 @@ import (
 func (a *Decider) Decide(r *Request, d *Decision) bool {
 	d.Reason, d.Proved, d.Address = Unset, false, r.Address
 	now := a.cfg.Now()
-	d.API = a.locate(r)
+	d.API = a.locate(r.Environment, pathOf(r.Target))
 	if !checkShape(r, d) || !a.route(r, d) || !checkHeaders(r, d) || !checkLength(r, d) {
 		return false
 	}
@@ -20,22 +18,17 @@ func (a *Decider) Decide(r *Request, d *Decision) bool {
 		d.explainAddress(r)
 		return d.refuse(AddressUnknown, "", "the client's address could not be derived from the forwarding headers")
 	}
-	snap := a.snap.Load()
-	if snap == nil || now.UnixNano()-a.confirmed.Load() > int64(a.cfg.MaxStaleness) {
-		d.Cause = a.Ready()
-		return d.refuse(Unavailable, "", "")
-	}
 	if d.API.Protocol == Token {
-		return a.decideToken(snap, r, d, now)
+		return a.decideToken(r, d, now)
 	}
-	return a.decideSigned(snap, r, d, now)
+	return a.decideSigned(r, d, now)
 }
 
-// locate finds the API by base path on the raw target: the bytes that will be forwarded (security rule 13). It refuses
-// nothing, so that a request that is refused for its shape is told in the format of the API that it was meant for.
-func (a *Decider) locate(r *Request) (found *API) {
-	path, longest := pathOf(r.Target), 0
-	for _, api := range a.environments[r.Environment] {
+// locate finds the API by base path. It refuses nothing, so that a request that is refused for its shape is told in the
+// format of the API that it was meant for.
+func (a *Decider) locate(environment, path string) (found *API) {
+	longest := 0
+	for _, api := range a.environments[environment] {
 		for _, base := range api.BasePaths {
 			if len(base) > longest && under(path, base) {
 				found, longest = api, len(base)
@@ -45,11 +38,17 @@ func (a *Decider) locate(r *Request) (found *API) {
 	return found
 }
 
-// route refuses a target that is ambiguous or that no API has.
+// route refuses a target that is ambiguous or that no API has. It decides on the raw target: the bytes that will be
+// forwarded (security rule 13). A path that would lead elsewhere if its escapes were decoded, as an upstream may do, is
+// ambiguous: it would be judged by one API's rules and served as another's.
 func (a *Decider) route(r *Request, d *Decision) bool {
 	slash, empty := d.API != nil && d.API.AllowEncodedSlash, d.API != nil && d.API.AllowEmptySegments
 	if fault := targetFault(r.Target, slash, empty); fault != "" {
 		return d.refuse(MalformedTarget, "", fault)
+	}
+	path := pathOf(r.Target)
+	if plain := decoded(path); plain != path && (a.locate(r.Environment, plain) != d.API || d.API != nil && plain == d.API.TokenEndpoint) {
+		return d.refuse(MalformedTarget, "", "the path leads elsewhere when its percent escapes are decoded")
 	}
 	if d.API == nil {
 		return d.refuse(UnknownAPI, "", "no API has this path")
@@ -60,7 +59,7 @@ func (a *Decider) route(r *Request, d *Decision) bool {
 // admit is the part of the pipeline behind the proof: review, network, in the order in which they are told.
 func (a *Decider) admit(r *Request, d *Decision) bool {
 	d.Proved = true
-	if reason := a.Admitted(d); reason != Allowed {
+	if reason := d.Partner.standing(); reason != Allowed {
 		return d.refuse(reason, "", "")
 	}
 	if reason := a.checkNetwork(d); reason != Allowed {
@@ -70,14 +69,21 @@ func (a *Decider) admit(r *Request, d *Decision) bool {
 	return true
 }
 
-// Admitted is Allowed, NotApproved or Suspended, by the review of d's partner for the environment.
+// Admitted is Allowed, NotApproved or Suspended, by the review of d's partner for the environment as it is now.
 func (a *Decider) Admitted(d *Decision) Reason {
-	switch {
-	case d.Partner == nil:
-		return Internal
-	case d.Partner.Closed, d.Partner.Review == partner.ReviewSuspended, d.Partner.Review == partner.ReviewClosed:
+	c := a.again(d)
+	if c == nil {
 		return Suspended
-	case d.Partner.Review != partner.ReviewApproved:
+	}
+	return c.Partner.standing()
+}
+
+// standing is what the review of p comes to: Allowed, NotApproved or Suspended.
+func (p *Partner) standing() Reason {
+	switch {
+	case p.Closed, p.Review == partner.ReviewSuspended, p.Review == partner.ReviewClosed:
+		return Suspended
+	case p.Review != partner.ReviewApproved:
 		return NotApproved
 	}
 	return Allowed
@@ -115,6 +121,3 @@ func (d *Decision) explainAddress(r *Request) {
 func (d *Decision) know(c *Credential) {
 	d.Credential, d.Partner = c, c.Partner
 }
-
-// seconds is a Unix time.
-func seconds(t time.Time) int64 { return t.Unix() }

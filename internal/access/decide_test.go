@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/access"
+	"countersign.dev/internal/partner"
 )
 
 func TestSignedRequests(t *testing.T) {
@@ -57,23 +58,107 @@ func TestSignedRequests(t *testing.T) {
 	d.refuse(access.AddressUnknown, "no address", with(good(), func(r *access.Request) { r.Address = netip.Addr{} }))
 	d.refuse(access.UnknownAPI, "outside every API", with(good(), func(r *access.Request) { r.Target = "/api/v10/x" }))
 	d.refuse(access.BrowserRequest, "a browser", with(good(), set("Origin", "https://example.com")))
+	d.refuse(access.BrowserRequest, "a browser that hides its origin", with(good(), set("Sec-Fetch-Site", "cross-site")))
+	d.allow("server-side JavaScript", with(good(), set("Sec-Fetch-Mode", "cors")))
+}
+
+// slow is a body during which something happens.
+type slow struct {
+	meanwhile func()
+	body      access.BodySource
+}
+
+func (s slow) ReadBody(limit int64) ([]byte, access.Reason) {
+	s.meanwhile()
+	return s.body.ReadBody(limit)
 }
 
 func TestRule8FreshnessIsCheckedAgainAfterASlowBody(t *testing.T) {
 	d := newDoor(t)
 	r := sign(with(request(), func(r *access.Request) { r.Method, r.Body = "POST", content(`{"a":1}`) }), goodToken, d.now.Add(-299*time.Second))
-	r.Body = slow{d, r.Body}
+	r.Body = slow{func() { d.now = d.now.Add(5 * time.Second) }, r.Body}
 	d.refuse(access.StaleTimestamp, "a body that took five seconds", r)
 }
 
-type slow struct {
-	d    *door
-	body access.BodySource
+// TestASlowBodyOutlivesNothing: what the register says when the body is there decides, not what it said before.
+func TestASlowBodyOutlivesNothing(t *testing.T) {
+	change := func(change func(*partner.Roster)) func(d *door) {
+		return func(d *door) {
+			r := testRoster()
+			change(r)
+			d.load(r)
+		}
+	}
+	for _, c := range []struct {
+		what          string
+		meanwhile     func(*door)
+		signed, token access.Reason
+	}{
+		{"nothing", func(*door) {}, access.Allowed, access.Allowed},
+		{"a new reading", change(func(*partner.Roster) {}), access.Allowed, access.Allowed},
+		{"a revocation", change(func(r *partner.Roster) {
+			for i := range r.Credentials {
+				r.Credentials[i].RevokedAt = start
+			}
+		}), access.RevokedCredential, access.RevokedCredential},
+		{"a suspension", change(func(r *partner.Roster) {
+			for i := range r.Reviews {
+				r.Reviews[i].State = partner.ReviewSuspended
+			}
+		}), access.Suspended, access.Suspended},
+		{"a removal", change(func(r *partner.Roster) { r.Credentials = nil }), access.UnknownCredential, access.UnknownCredential},
+		{"new networks", change(func(r *partner.Roster) { r.Networks = nil }), access.AddressNotListed, access.Allowed},
+		{"a new generation", change(func(r *partner.Roster) {
+			for i := range r.Credentials {
+				r.Credentials[i].Generation++
+			}
+		}), access.Allowed, access.InvalidToken},
+		{"two minutes without a reading", func(d *door) { d.now = d.now.Add(2 * time.Minute) }, access.Unavailable, access.Unavailable},
+	} {
+		d := newDoor(t)
+		post := func(r *access.Request) *access.Request {
+			return with(r, func(r *access.Request) { r.Method, r.Body, r.ContentLength = "POST", content(`{"a":1}`), 7 })
+		}
+		r := sign(post(request()), goodToken, d.now)
+		r.Body = slow{func() { c.meanwhile(d) }, r.Body}
+		d.refuse(c.signed, "signed, meanwhile "+c.what, r)
+
+		d = newDoor(t)
+		r = post(tokenCall("sandbox", goodApp, d.token("sandbox", goodApp)))
+		r.Body = slow{func() { c.meanwhile(d) }, r.Body}
+		d.refuse(c.token, "with a token, meanwhile "+c.what, r)
+	}
 }
 
-func (s slow) ReadBody(limit int64) ([]byte, access.Reason) {
-	s.d.now = s.d.now.Add(5 * time.Second)
-	return s.body.ReadBody(limit)
+// TestIssueAndAdmittedAskTheRegisterOfNow: a hash takes its time, too.
+func TestIssueAndAdmittedAskTheRegisterOfNow(t *testing.T) {
+	d := newDoor(t)
+	r := request()
+	r.Method, r.Target = "POST", "/aggregation/v2/partners/authentication"
+	r.Header[access.AppKeyHeader] = []string{goodApp}
+	out := d.allow("a call to the token endpoint", r)
+	roster := testRoster()
+	for i := range roster.Credentials {
+		roster.Credentials[i].Generation++
+	}
+	d.load(roster)
+	token, err := d.a.Issue(out, d.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.allow("a token issued after its generation had changed", tokenCall("sandbox", goodApp, token))
+	for i := range roster.Partners {
+		roster.Partners[i].Closed = true
+	}
+	d.load(roster)
+	if reason := d.a.Admitted(out); reason != access.Suspended {
+		t.Errorf("a partner that was closed meanwhile: %s", reason)
+	}
+	roster.Credentials = nil
+	d.load(roster)
+	if _, err := d.a.Issue(out, d.now); err == nil || d.a.Admitted(out) == access.Allowed {
+		t.Error("a credential that is gone still gets tokens")
+	}
 }
 
 func TestRule9BeforeProofNothingStoredIsTold(t *testing.T) {
@@ -98,6 +183,12 @@ func TestRule9BeforeProofNothingStoredIsTold(t *testing.T) {
 			t.Errorf("%s: proved %v, where %q, detail %q", what, out.Proved, out.Where, out.Detail)
 		}
 	}
+	odd := func(keyID string) access.Reason {
+		return d.decide(sign(with(request(), func(r *access.Request) { r.Method, r.Body = "POST", content("a=1") }), keyID, d.now)).Reason
+	}
+	if live, dead := odd(goodToken), odd(revokedToken); live != dead || odd(expiredToken) != dead {
+		t.Errorf("an ambiguous body tells a live key id (%s) from a revoked one (%s)", live, dead)
+	}
 	out := d.decide(sign(request(), prodToken, d.now))
 	if out.Reason != access.WrongEnvironment || out.OtherEnvironment != "production" {
 		t.Errorf("the operator sees %s of %q, want wrong_environment of production", out.Reason, out.OtherEnvironment)
@@ -110,7 +201,7 @@ func TestReplays(t *testing.T) {
 	}
 	d := newDoor(t)
 	d.allow("the first time", post(d, `{"a":1}`))
-	if want := d.now.Unix() + 300; d.guard.until != want {
+	if want := d.now.Unix() + int64(access.MaxWindow/time.Second); d.guard.until != want {
 		t.Errorf("remembered until %d, want %d", d.guard.until, want)
 	}
 	d.refuse(access.Replayed, "the second time", post(d, `{"a":1}`))
@@ -154,6 +245,8 @@ func TestStaleness(t *testing.T) {
 	}
 	d.a.Confirm(d.now)
 	d.allow("after the register was read again", sign(request(), goodToken, d.now))
+	d.now = d.now.Add(-24 * time.Hour)
+	d.refuse(access.Unavailable, "with a clock that was set back a day", sign(request(), goodToken, d.now))
 }
 
 func TestNothingLoadedRefuses(t *testing.T) {
@@ -167,4 +260,22 @@ func TestNothingLoadedRefuses(t *testing.T) {
 	if a.Ready() == nil {
 		t.Error("ready without a register")
 	}
+}
+
+// TestRule13AnEscapedPathDoesNotRouteAround: an upstream that decodes must not serve what another API guards.
+func TestRule13AnEscapedPathDoesNotRouteAround(t *testing.T) {
+	d := newDoor(t, func(a *access.API) {
+		if a.Name == "card" {
+			a.BasePaths = []string{"/api/v1", "/aggregation/admin"}
+		}
+	})
+	token := d.token("sandbox", goodApp)
+	for _, target := range []string{"/aggregation/%61dmin/x", "/aggregation/v2/partners/%61uthentication", "/%61ggregation/v1/x", "/api/v%31/x"} {
+		r := tokenCall("sandbox", goodApp, token)
+		r.Target = target
+		d.refuse(access.MalformedTarget, target, r)
+	}
+	r := tokenCall("sandbox", goodApp, token)
+	r.Target = "/aggregation/v1/%61dmin%20%7E"
+	d.allow("escapes that lead nowhere else", r)
 }

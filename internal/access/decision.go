@@ -20,6 +20,8 @@ type Decision struct {
 	Proved     bool        // the caller proved who it is: the rest of the pipeline is told exactly
 	Version    int         // of the credential, that proved it; 0: by token, or not proved
 
+	Forwarded bool // it was let in and went to the upstream, whatever Reason says of the answer
+
 	// What the caller may be told. Both are made from closed lists and numbers, never from the caller's text.
 	Where  string // the header or parameter that Reason is about; empty: none
 	Detail string // one sentence more; empty: none

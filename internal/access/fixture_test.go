@@ -98,8 +98,7 @@ func newDoor(t *testing.T, change ...func(*access.API)) *door {
 
 func (d *door) load(r *partner.Roster) {
 	d.t.Helper()
-	r.ReadAt = d.now
-	if err := d.a.Load(r); err != nil {
+	if err := d.a.Load(r, d.now); err != nil {
 		d.t.Fatal(err)
 	}
 }

@@ -47,7 +47,7 @@ type Credential struct {
 	id                  keyID
 	tag                 [16]byte // names environment and row in access tokens and replay keys, whatever their length
 	Partner             *Partner
-	notBefore, notAfter int64 // of the newest version, Unix seconds, inclusive; 0: no bound
+	notBefore, notAfter int64 // of the newest version, microseconds, inclusive; 0: no bound
 	generation          uint32
 	number              uint16     // of the newest version; 0: there is none
 	revoked             bool       // for good
@@ -161,7 +161,7 @@ func (c *Credential) prepare(versions []partner.Version, s *scheme.Scheme) error
 		if v.Number < 1 || v.Number > maxVersion {
 			return fmt.Errorf("version %d: a version has a number from 1 to %d", v.Number, maxVersion)
 		}
-		made := version{key: key, notBefore: unix(v.NotBefore), notAfter: unix(v.NotAfter), number: uint16(v.Number)}
+		made := version{key: key, notBefore: bound(v.NotBefore), notAfter: bound(v.NotAfter), number: uint16(v.Number)}
 		if i == 0 {
 			c.notBefore, c.notAfter, c.number, c.key = made.notBefore, made.notAfter, made.number, made.key
 		} else {

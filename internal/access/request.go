@@ -32,13 +32,8 @@ type Request struct {
 	scratch   [160]byte
 }
 
-// Reset makes r ready for another request; nothing of the former one remains reachable.
-func (r *Request) Reset() {
-	presented := r.presented
-	*r = Request{}
-	presented.KeyID, presented.Nonce, presented.TimeText = "", "", ""
-	r.presented = presented
-}
+// Reset makes r ready for another request; nothing of the former one remains.
+func (r *Request) Reset() { *r = Request{} }
 
 // Derivation tells how a client's address was found. It is asked only when the address is refused.
 type Derivation interface{ Explain() string }

@@ -1,13 +1,8 @@
 package access
 
 import (
+	"bytes"
 	"strings"
-)
-
-// The token protocol's two headers (seed: Accessing the API), as net/http spells them.
-const (
-	AppKeyHeader   = "Finicity-App-Key"
-	AppTokenHeader = "Finicity-App-Token"
 )
 
 // checkShape refuses what is not one plain request, before anything is routed or looked up.
@@ -53,26 +48,35 @@ func checkConnection(lines []string, d *Decision) bool {
 	return true
 }
 
-// checkHeaders looks at every header once: at its name (rule 18), and at the few that count before routing is done.
+// checkHeaders looks at every header once and then refuses in a fixed order, so that a request with two faults gets the same
+// answer every time.
 func checkHeaders(r *Request, d *Decision) bool {
-	odd := false
-	for name, values := range r.Header {
-		switch name {
-		case "Connection":
-			if !checkConnection(values, d) {
-				return false
-			}
-		case "Upgrade":
-			return d.refuse(UpgradeNotAllowed, name, "this API does not upgrade connections")
-		case "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "Sec-Fetch-User":
-			if d.API.Protocol == Signed && !d.API.AllowBrowser { // design decision 13
-				return d.refuse(BrowserRequest, name, "this API is called by backends, not by browsers")
-			}
-		default:
-			odd = odd || !IsPlainName(name)
+	upgrade, odd, browser := false, false, ""
+	for name := range r.Header {
+		switch {
+		case name == "Upgrade":
+			upgrade = true
+		case byBrowser(name):
+			browser = max(browser, name)
+		case !IsPlainName(name):
+			odd = true
 		}
 	}
+	switch {
+	case upgrade:
+		return d.refuse(UpgradeNotAllowed, "Upgrade", "this API does not upgrade connections")
+	case !checkConnection(r.Header["Connection"], d):
+		return false
+	case browser != "" && d.API.Protocol == Signed && !d.API.AllowBrowser:
+		return d.refuse(BrowserRequest, browser, "this API is called by backends, not by browsers")
+	}
 	return !odd || d.oddName()
+}
+
+// byBrowser marks the headers with which browsers, and only they, say what they are doing (design decision 13). The one that
+// is left out is Sec-Fetch-Mode: the fetch of server-side JavaScript sends it by itself, and a browser never without the others.
+func byBrowser(name string) bool {
+	return name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-") && name != "Sec-Fetch-Mode"
 }
 
 // oddName refuses names outside [A-Za-z0-9-], which other programs fold into names that they trust (rule 18), or notes
@@ -125,8 +129,8 @@ func checkMedia(r *Request, d *Decision, body []byte) bool {
 }
 
 func looksLikeXML(body []byte) bool {
-	text := strings.TrimLeft(strings.TrimPrefix(string(body[:min(len(body), 64)]), "\ufeff"), " \t\r\n")
-	return strings.HasPrefix(text, "<")
+	text := bytes.TrimLeft(bytes.TrimPrefix(body, []byte("\ufeff")), " \t\r\n")
+	return len(text) > 0 && text[0] == '<'
 }
 
 func saysXML(contentType []string) bool {

@@ -9,7 +9,7 @@ import (
 
 // decideSigned runs the signed-request part of the pipeline (seed: API Authentication). What the headers say by themselves
 // is told exactly; then comes everything that depends on what is stored, with one answer for all of it.
-func (a *Decider) decideSigned(snap *snapshot, r *Request, d *Decision, now time.Time) bool {
+func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 	s, p := d.API.Scheme, &r.presented
 	r.signed = scheme.Request{Method: r.Method, Target: r.Target, Scheme: "https", Host: r.Host, Header: r.Header}
 	if fault := s.Parse(&r.signed, p); fault != nil {
@@ -18,84 +18,85 @@ func (a *Decider) decideSigned(snap *snapshot, r *Request, d *Decision, now time
 	if fault := s.Fresh(p, now, d.API.Window); fault != nil {
 		return d.late(p, fault, now)
 	}
-	c := a.findSigner(snap, d, p.KeyID)
-	if c == nil {
+	snap := a.current(d, now)
+	if snap == nil || !findSigner(snap, d, p.KeyID) {
 		return false
 	}
 	body, ok := a.body(r, d, d.API.maxBody())
 	if !ok {
 		return false
 	}
-	now = a.cfg.Now() // a slow body can outlive the window (security rule 8, trap 12)
+	now = a.cfg.Now() // a slow body can outlive the window (security rule 8, trap 12), a revocation, and the register
 	if fault := s.Fresh(p, now, d.API.Window); fault != nil {
 		return d.late(p, fault, now)
 	}
+	if later := a.current(d, now); later == nil || later != snap && !findSigner(later, d, p.KeyID) {
+		return false
+	}
 	r.signed.Body = body
-	return verify(c, r, d, seconds(now)) && a.admit(r, d) && a.claim(r, d, now)
+	return verify(r, d, micros(now)) && a.admit(r, d) && a.claim(r, d, now)
 }
 
-// findSigner looks the key id up. An unknown one ends here, before the body is read: key ids are 128 random bits.
-func (a *Decider) findSigner(snap *snapshot, d *Decision, text string) *Credential {
+// findSigner looks the key id up. One that this environment never issued ends here, before the body is read: key ids are 128
+// random bits. One that was revoked goes on like a live one until its signature has been judged, so that nobody without the
+// secret can tell the two apart.
+func findSigner(snap *snapshot, d *Decision, text string) bool {
 	id, ok := parseKeyID(text)
 	if !ok {
-		d.refuse(UnknownCredential, "", "")
-		return nil
+		return d.refuse(UnknownCredential, "", "")
 	}
-	c := snap.lookup(d.API, id)
-	if c == nil {
-		d.refuse(UnknownCredential, "", "")
-		if d.OtherEnvironment = snap.elsewhere(d.API, id); d.OtherEnvironment != "" {
-			d.Reason = WrongEnvironment
-		}
-		return nil
+	if c := snap.lookup(d.API, id); c != nil {
+		d.know(c)
+		return true
 	}
-	if d.know(c); c.revoked {
-		d.refuse(RevokedCredential, "", "")
-		return nil
+	if d.OtherEnvironment = snap.elsewhere(d.API, id); d.OtherEnvironment != "" {
+		return d.refuse(WrongEnvironment, "", "")
 	}
-	return c
+	return d.refuse(UnknownCredential, "", "")
 }
 
-// verify tries the live versions of c, newest first. It leaves the digest of the request for the replay guard in r, where
-// the API has one for it.
-func verify(c *Credential, r *Request, d *Decision, now int64) bool {
+// verify tries the versions of the credential, newest first, also those that do not count any more: the work and every
+// answer before proof are the same for them, and the operator learns that it was the right secret at the wrong time. It
+// leaves the digest of the request for the replay guard in r, where the API has one for it.
+func verify(r *Request, d *Decision, now int64) bool {
 	var digest *[32]byte
 	if d.API.guards(r.Method) {
 		digest = &r.digest
 	}
-	tried := c.number != 0 && live(c.notBefore, c.notAfter, now)
-	if tried {
-		if ended, valid := d.try(r, &c.key, c.number, digest); ended {
+	c := d.Credential
+	counts := !c.revoked && c.number != 0 && live(c.notBefore, c.notAfter, now)
+	if c.number != 0 {
+		if ended, valid := d.try(r, &c.key, c.number, counts, digest); ended {
 			return valid
 		}
 	}
 	for i := range c.older {
 		v := &c.older[i]
-		if !live(v.notBefore, v.notAfter, now) {
-			continue
-		}
-		tried = true
-		if ended, valid := d.try(r, &v.key, v.number, digest); ended {
+		inForce := !c.revoked && live(v.notBefore, v.notAfter, now)
+		if ended, valid := d.try(r, &v.key, v.number, inForce, digest); ended {
 			return valid
 		}
+		counts = counts || inForce
 	}
-	if !tried {
+	if !counts {
 		return d.refuse(RevokedCredential, "", "")
 	}
 	return d.refuse(BadSignature, "", "")
 }
 
-// try verifies with one secret. ended: there is no need to try another one.
-func (d *Decision) try(r *Request, key *scheme.Key, number uint16, digest *[32]byte) (ended, valid bool) {
+// try verifies with one secret. ended: there is no need to try another one. counts: it is in force.
+func (d *Decision) try(r *Request, key *scheme.Key, number uint16, counts bool, digest *[32]byte) (ended, valid bool) {
 	fault := d.API.Scheme.Verify(key, &r.signed, &r.presented, digest)
 	switch {
-	case fault == nil:
-		d.Version = int(number)
-		return true, true
-	case fault.Kind == scheme.FaultMismatch:
+	case fault != nil && fault.Kind == scheme.FaultMismatch:
 		return false, false
+	case fault != nil:
+		return true, d.blame(d.API.Scheme, fault)
+	case !counts:
+		return true, d.refuse(RevokedCredential, "", "")
 	}
-	return true, d.blame(d.API.Scheme, fault)
+	d.Version = int(number)
+	return true, true
 }
 
 // claim asks the replay guard, last of all: a request that was refused for another cause does not use up its one chance.
@@ -104,7 +105,7 @@ func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
 		return d.allow()
 	}
 	key := sha256.Sum256(append(append(r.scratch[:0], d.Credential.tag[:]...), r.digest[:]...))
-	fresh, err := a.cfg.Replay.Claim(key, d.API.Scheme.Expires(&r.presented, d.API.Window), seconds(now))
+	fresh, err := a.cfg.Replay.Claim(key, d.API.Scheme.Expires(&r.presented, MaxWindow), now.Unix())
 	switch {
 	case err != nil:
 		d.Cause = err

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -26,7 +25,7 @@ type snapshot struct {
 	worlds   map[string]*world
 }
 
-// lookup finds the signing credential for an API.
+// lookup finds the credential of an API's kind.
 func (s *snapshot) lookup(api *API, id keyID) *Credential {
 	w := s.worlds[api.Environment]
 	if api.Protocol == Token {
@@ -117,12 +116,12 @@ func oneOf(read partner.ReviewState) partner.ReviewState {
 	return ""
 }
 
-func unix(t time.Time) int64 {
+// bound is a moment in microseconds since 1970, as the store keeps it, 0 for none.
+func bound(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.Unix()
+	return micros(t)
 }
 
-// newRequestID is 128 random bits in lower-case hex.
-func newRequestID(random [16]byte) string { return hex.EncodeToString(random[:]) }
+func micros(t time.Time) int64 { return t.UnixMicro() }

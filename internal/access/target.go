@@ -74,6 +74,34 @@ func escapeFault(s string, encodedSlash bool) string {
 	return ""
 }
 
+// decoded is a path without its percent escapes, which are valid. A path that has none is returned as it is.
+func decoded(path string) string {
+	if strings.IndexByte(path, '%') < 0 {
+		return path
+	}
+	plain := make([]byte, 0, len(path))
+	for i := 0; i < len(path); i++ {
+		c := path[i]
+		if c == '%' {
+			c, i = hexByte(path[i+1], path[i+2]), i+2
+		}
+		plain = append(plain, c)
+	}
+	return string(plain)
+}
+
+func hexByte(high, low byte) byte { return hexDigit(high)<<4 | hexDigit(low) }
+
+func hexDigit(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}
+
 func queryFault(query string) string {
 	for i := 0; i < len(query); i++ {
 		if query[i] == '%' {

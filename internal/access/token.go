@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
@@ -21,7 +22,7 @@ var ErrNoSealingKey = errors.New("no sealing key")
 // An access token is sealed, not stored (design decision 4):
 //
 //	base64url( 0x01 | sealing key id, 4 bytes | nonce, 12 bytes | AES-256-GCM( claims ) )
-//	claims = app credential, 16 bytes | generation, 4 bytes | expiry as Unix seconds, 8 bytes
+//	claims = app credential, 16 bytes | generation, 4 bytes | expiry as Unix milliseconds, 8 bytes
 //
 // The associated data name purpose and environment, so that nothing sealed for another purpose or elsewhere ever opens
 // as an access token (security rule 11).
@@ -46,7 +47,7 @@ type sealingKey struct {
 func buildSealingKeys(keys []partner.SealingKey, environment string) ([]sealingKey, error) {
 	var built []sealingKey
 	keys = slices.Clone(keys)
-	slices.SortFunc(keys, func(a, b partner.SealingKey) int { return int(int64(b.ID) - int64(a.ID)) })
+	slices.SortFunc(keys, func(a, b partner.SealingKey) int { return cmp.Compare(b.ID, a.ID) })
 	for _, k := range keys {
 		if k.Environment != environment {
 			continue
@@ -75,22 +76,22 @@ func tagOf(environment, credentialID string) (tag [16]byte) {
 	return tag
 }
 
-// Issue seals a new access token for the app credential of d, valid for the API's token lifetime from now. The caller has
-// proved who it is; Issue does not check that again.
+// Issue seals a new access token for the app credential of d as it is now, valid for the API's token lifetime from now. The
+// caller has proved who it is; Issue does not check that again.
 func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
-	snap := a.snap.Load()
-	if snap == nil || d.API == nil || d.Credential == nil {
+	c := a.again(d)
+	if c == nil {
 		return "", ErrNoSealingKey
 	}
-	keys := snap.worlds[d.API.Environment].keys
+	keys := a.snap.Load().worlds[d.API.Environment].keys
 	i := slices.IndexFunc(keys, func(k sealingKey) bool { return !k.retired })
 	if i < 0 {
 		return "", ErrNoSealingKey
 	}
 	var claims [tokenClaims]byte
-	copy(claims[:], d.Credential.tag[:])
-	binary.BigEndian.PutUint32(claims[16:], d.Credential.generation)
-	binary.BigEndian.PutUint64(claims[20:], uint64(now.Add(d.API.tokenLifetime()).Unix()))
+	copy(claims[:], c.tag[:])
+	binary.BigEndian.PutUint32(claims[16:], c.generation)
+	binary.BigEndian.PutUint64(claims[20:], uint64(now.Add(d.API.tokenLifetime()).UnixMilli()))
 	sealed := make([]byte, tokenHead, tokenBytes)
 	sealed[0] = tokenVersion
 	binary.BigEndian.PutUint32(sealed[1:], keys[i].id)

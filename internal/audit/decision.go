@@ -17,10 +17,10 @@ type Decision struct {
 	RequestID   string
 	Environment string
 	API         string
-	Allowed     bool
+	Allowed     bool   // let in; an upstream may have failed all the same, and Reason says so
 	Reason      string // access.Reason as text
 	Where       string // header or parameter that Reason is about
-	Status      int    // sent to the caller; 0: nothing was sent
+	Status      int    // sent to the caller; 499: it had left, and nothing was sent
 	Method      string
 	Path        string // of the raw target, without the query
 	Query       string // of the raw target; only its keyed digest is written

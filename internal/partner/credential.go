@@ -35,19 +35,25 @@ type Credential struct {
 	Versions    []Version // newest first; empty: nothing can be proved with this credential
 }
 
-// Version is one secret of a credential with the span in which it counts.
+// Resolution is that of every stored time, and so of every comparison with one: what all engines can keep.
+const Resolution = time.Microsecond
+
+// Version is one secret of a credential with the span in which it counts: from NotBefore to NotAfter, both included, at the
+// resolution of Resolution. A version that ends at once has its NotAfter one Resolution before that moment.
 type Version struct {
 	Number    int
 	Secret    secret.Value // SigningKey only: the API secret's bytes, in memory only, never stored or shown in clear
 	Sealed    []byte       // SigningKey only: Secret as a store keeps it, sealed to this row; nil wherever Secret is in clear
 	Hash      string       // App only: argon2id in PHC form
 	NotBefore time.Time    // zero: from the beginning
-	NotAfter  time.Time    // zero: until revoked; an absolute end, evaluated at use (security rule 36)
+	NotAfter  time.Time    // zero: until revoked; an absolute end, the last moment that counts, evaluated at use (security rule 36)
 	ByPartner bool         // the partner chose this secret over the wire; nobody else ever knew it
 }
 
-// Live reports whether v counts at now. Both bounds are inclusive.
+// Live reports whether v counts at now. Both bounds are inclusive, and now is cut to Resolution first: a version counts
+// until the very end of the microsecond that NotAfter names, and not longer.
 func (v Version) Live(now time.Time) bool {
+	now = now.Truncate(Resolution)
 	return !(!v.NotBefore.IsZero() && now.Before(v.NotBefore)) && !(!v.NotAfter.IsZero() && now.After(v.NotAfter))
 }
 

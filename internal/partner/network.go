@@ -3,20 +3,18 @@ package partner
 import (
 	"net/netip"
 	"time"
-
-	"countersign.dev/internal/secret"
 )
 
-// NetworkRule is one line of the networks from which a partner may call an environment: a prefix or a country. An address
-// is inside when a prefix holds it, or when the partner has prefix rules for nothing and only countries apply; see
-// internal/access for how the rules of one partner combine.
+// NetworkRule is one line of the networks from which a partner may call an environment: a prefix or a country. Of all rules
+// that apply to an API the prefixes are one list and the countries another; an address is inside a list when one entry
+// holds it, and where a partner has both lists, both must hold it. Package access applies them.
 type NetworkRule struct {
 	ID          string
 	PartnerID   string
 	Environment string
 	API         string       // empty: every API of the environment
 	Prefix      netip.Prefix // zero: this is a country rule
-	Country     string       // ISO 3166-1 alpha-2, upper case; empty: this is a prefix rule
+	Country     string       // ISO 3166-1 alpha-2, upper case, never XX or ZZ; empty: this is a prefix rule
 	Note        string       // for people
 	CreatedAt   time.Time
 }
@@ -37,33 +35,12 @@ func (n NetworkRule) Validate() error {
 		return invalid("%s has bits beyond its length; did you mean %s?", n.Prefix, n.Prefix.Masked())
 	case n.Country != "" && !isCountry(n.Country):
 		return invalid("a country is two capital letters (ISO 3166-1 alpha-2)")
+	case n.Country == "XX" || n.Country == "ZZ":
+		return invalid("%s stands for an unknown country, which no rule can admit (security rule 38)", n.Country)
 	}
 	return nil
 }
 
 func isCountry(s string) bool {
 	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
-}
-
-// SealingKey seals access tokens of one environment. The newest one that is not retired seals; all of them open, until
-// the token lifetime and a week after RetiredAt, so that expired tokens stay distinguishable from forged ones.
-type SealingKey struct {
-	Environment string
-	ID          uint32       // unique within the environment; travels in the token
-	Key         secret.Value // 32 bytes, in memory only
-	Sealed      []byte       // Key as a store keeps it, sealed to this row; nil wherever Key is in clear
-	CreatedAt   time.Time
-	RetiredAt   time.Time // zero: may seal
-}
-
-// Roster is everything that admission needs to know, as one consistent reading of the store. Secrets are in clear here and
-// nowhere else; whoever builds a snapshot from it drops it afterwards. Treat it as immutable.
-type Roster struct {
-	Revision    uint64    // of the store's change counter; grows with every change
-	ReadAt      time.Time // when it was read
-	Partners    []Partner
-	Reviews     []Review
-	Credentials []Credential
-	Networks    []NetworkRule
-	SealingKeys []SealingKey
 }

@@ -44,7 +44,8 @@ func (o Outcome) String() string {
 // hashed, and cleared when it proves right, so that neither parallel guesses nor a killed process get more than
 // partner.MaxFailures guesses. The fifth consecutive failure answers Wrong and locks; every further one answers Locked
 // without a hash. Success resets the count. A wrong login, an unknown, revoked or other kind of credential takes a dummy
-// hash and counts nothing. Callers beyond the bounded number per credential wait their turn and may get Busy.
+// hash and counts nothing. Callers beyond the bounded number per credential wait their turn and may get Busy; of wrong
+// logins one credential has one hash at a time and eight waiting, so that one app key cannot use the hasher up.
 //
 // presented is not kept, and wiping it stays with the caller.
 func (r *Registry) Authenticate(ctx context.Context, credentialID, login string, presented []byte) (Outcome, error) {
@@ -71,7 +72,7 @@ func (r *Registry) attempt(ctx context.Context, id, login string, presented []by
 	case err != nil:
 		return 0, err
 	case !belongs(known, login):
-		return r.stranger(ctx, presented)
+		return r.stranger(ctx, known.ID, presented)
 	case !known.LockedAt.IsZero(): // without the queue, and without a turn at the store's one writer
 		return Locked, nil
 	}
@@ -83,7 +84,7 @@ func (r *Registry) attempt(ctx context.Context, id, login string, presented []by
 	c, outcome, err := r.begin(ctx, at, id)
 	if outcome != 0 || err != nil {
 		if outcome == Wrong { // revoked between the two readings
-			return r.stranger(ctx, presented)
+			return r.stranger(ctx, id, presented)
 		}
 		return outcome, err
 	}
@@ -96,8 +97,24 @@ func belongs(c partner.Credential, login string) bool {
 	return same && c.Login != "" && c.Kind == partner.App && c.RevokedAt.IsZero()
 }
 
-// stranger answers somebody who may not even fail: same work, no count.
-func (r *Registry) stranger(ctx context.Context, presented []byte) (Outcome, error) {
+// maxStrangers is how many strangers of one credential are let in at once: one is hashed, the others wait.
+const maxStrangers = 1 + 8
+
+// stranger answers somebody who may not even fail: same work, no count. Strangers are not counted, so nothing but this gate
+// stands between one app key and everybody's hasher: with it one credential takes at most one place there for strangers,
+// and Config.Parallel for those who know its login. All unknown credentials (id is empty) are strangers of one.
+func (r *Registry) stranger(ctx context.Context, id string, presented []byte) (Outcome, error) {
+	at := r.strangers.come(id)
+	if at == nil {
+		return Busy, nil
+	}
+	defer r.strangers.leave(id, at)
+	patience, cancel := context.WithTimeout(ctx, r.queueWait)
+	defer cancel()
+	if !at.take(patience) {
+		return Busy, nil
+	}
+	defer at.give()
 	switch err := r.hasher.Dummy(ctx, presented); {
 	case errors.Is(err, secret.ErrBusy):
 		return Busy, nil

@@ -151,7 +151,6 @@ func TestRule30AnAttemptThatWasCutShortCountsAsAFailure(t *testing.T) {
 	w.last(registry.Actor{Kind: registry.System, Name: "registry"}, audit.CredentialLocked, app.Credential.ID)
 }
 
-// parallel runs n calls at once and counts their outcomes.
 func TestHasherThatIsBusyOrBrokenIsNotCounted(t *testing.T) {
 	w := newWorld(t)
 	app := w.app()

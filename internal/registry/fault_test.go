@@ -42,6 +42,17 @@ func (f *faulty) Update(ctx context.Context, change func(registry.Tx) error) err
 	return errInjected
 }
 
+// keeper is a store that cannot delete a sealing key.
+type keeper struct{ registry.Store }
+
+type keeperTx struct{ registry.Tx }
+
+func (keeperTx) DeleteSealingKey(string, uint32) error { return errInjected }
+
+func (k keeper) Update(ctx context.Context, change func(registry.Tx) error) error {
+	return k.Store.Update(ctx, func(tx registry.Tx) error { return change(keeperTx{tx}) })
+}
+
 // faultyWorld has an app credential and a store whose call number at, from now on, fails.
 func faultyWorld(t *testing.T, f *faulty) (*world, registry.Issued) {
 	t.Helper()

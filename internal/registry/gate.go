@@ -6,7 +6,8 @@ import (
 )
 
 // gates lets a bounded number of callers of one credential in at once and makes the others wait, so that parallel guesses
-// cannot outrun the count in the store while parallel honest calls all get their turn.
+// cannot outrun the count in the store while parallel honest calls all get their turn, and no credential takes more than
+// its share of the hasher.
 type gates struct {
 	room int // callers of one credential, waiting ones included
 
@@ -14,8 +15,8 @@ type gates struct {
 	open map[string]*gate // a gate exists while somebody is at it
 }
 
-// gate is the turnstile of one credential. Whoever holds the turn may look at and change written and the store's count
-// together; nobody holds it while a hash is computed.
+// gate is the turnstile of one credential. Of attempts, whoever holds the turn may look at and change written and the
+// store's count together, and nobody holds it while a hash is computed. Strangers have no count and use the turn alone.
 type gate struct {
 	callers int           // guarded by gates.mu
 	turn    chan struct{} // holds one token

@@ -32,7 +32,7 @@ type acknowledged struct {
 // at most the one change that was under way has been added; the rows, replayed, give exactly the state that is there; every
 // secret opens and is the one that was handed out; no failed guess is forgotten. COUNTERSIGN_KILL_ROUNDS sets the rounds.
 func TestKillNeverLosesWhatWasAcknowledged(t *testing.T) {
-	rounds := 50
+	rounds := killRounds
 	if text := os.Getenv("COUNTERSIGN_KILL_ROUNDS"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
@@ -59,7 +59,7 @@ func TestKillNeverLosesWhatWasAcknowledged(t *testing.T) {
 
 // TestKillWhileTheRegisterIsBeingMade leaves nothing behind that would not open.
 func TestKillWhileTheRegisterIsBeingMade(t *testing.T) {
-	for range 10 {
+	for range killRounds / 5 {
 		folder := t.TempDir()
 		killed(t, folder, "", 0)
 		prepareVictim(t, folder)

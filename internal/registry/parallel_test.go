@@ -11,6 +11,7 @@ import (
 	"countersign.dev/internal/registry"
 )
 
+// parallel runs n calls at once and counts their outcomes.
 func (w *world) parallel(n int, call func(i int) (registry.Outcome, error)) map[registry.Outcome]int {
 	w.t.Helper()
 	var mu sync.Mutex

@@ -6,7 +6,8 @@
 // an actor; a guess beyond the fifth, however many come at once and whenever the process is killed.
 //
 // The attacks it answers: the quiet change, the colleague who approves himself, guessing partner secrets in parallel or
-// across restarts, locking a partner out from elsewhere (security rule 30), and a sealed value moved to another row.
+// across restarts, locking a partner out from elsewhere (security rule 30), using up the hasher with one app key so that
+// nobody else gets in, and a sealed value moved to another row.
 package registry
 
 import (
@@ -77,7 +78,8 @@ type Registry struct {
 
 	parallel  int
 	queueWait time.Duration
-	gates     gates
+	gates     gates // attempts with a credential's own login
+	strangers gates // the others
 }
 
 // New returns a Registry, or an error that names the missing or impossible field.
@@ -91,7 +93,8 @@ func New(cfg Config) (*Registry, error) {
 		return nil, errors.New("new registry: Queue and QueueWait are not negative")
 	}
 	r := &Registry{store: cfg.Store, ring: cfg.Ring, hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
-		parallel: cfg.Parallel, queueWait: cfg.QueueWait, gates: gates{room: cfg.Queue, open: map[string]*gate{}}}
+		parallel: cfg.Parallel, queueWait: cfg.QueueWait,
+		gates: gates{room: cfg.Queue, open: map[string]*gate{}}, strangers: gates{room: maxStrangers, open: map[string]*gate{}}}
 	if r.parallel == 0 {
 		r.parallel = DefaultParallel
 	}
@@ -104,11 +107,8 @@ func New(cfg Config) (*Registry, error) {
 	return r, nil
 }
 
-// resolution is that of every stored time: what all engines can keep.
-const resolution = time.Microsecond
-
 // now is as it comes back from a store: in UTC, cut to the resolution, without a monotonic part.
-func (r *Registry) now() time.Time { return r.clock().UTC().Truncate(resolution) }
+func (r *Registry) now() time.Time { return r.clock().UTC().Truncate(partner.Resolution) }
 
 // record writes the change row that belongs to the change in tx.
 func (r *Registry) record(tx Tx, actor Actor, action audit.Action, subject, detail string) error {

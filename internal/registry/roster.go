@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -13,15 +14,16 @@ const MaxChanges = 10_000
 
 // Roster reads everything that admission needs as of one moment, with the secrets in clear. A single secret that does not
 // open fails the whole reading with an error that names its row: a roster that silently lacks somebody is never returned
-// (security rule 28). Failures is always 0 in it: the count changes without a new revision, and nothing but Authenticate
-// may decide by it.
+// (security rule 28). Sealing keys that are superseded are no part of it. Failures is always 0 in it: the count changes
+// without a new revision, and nothing but Authenticate may decide by it. The caller wipes it (partner.Roster.Wipe).
 func (r *Registry) Roster(ctx context.Context) (*partner.Roster, error) {
 	roster := &partner.Roster{ReadAt: r.now()}
 	if err := r.store.View(ctx, func(tx Tx) error { return readRoster(tx, roster) }); err != nil {
 		return nil, fmt.Errorf("read roster: %w", err)
 	}
+	roster.SealingKeys = slices.DeleteFunc(roster.SealingKeys, func(k partner.SealingKey) bool { return k.Superseded(roster.ReadAt) })
 	if err := r.unseal(roster); err != nil {
-		wipeRoster(roster)
+		roster.Wipe()
 		return nil, fmt.Errorf("read roster: %w", err)
 	}
 	return roster, nil
@@ -70,17 +72,6 @@ func (r *Registry) unseal(roster *partner.Roster) (err error) {
 		key.Sealed = nil
 	}
 	return nil
-}
-
-func wipeRoster(roster *partner.Roster) {
-	for _, c := range roster.Credentials {
-		for _, v := range c.Versions {
-			v.Secret.Zero()
-		}
-	}
-	for _, key := range roster.SealingKeys {
-		key.Key.Zero()
-	}
 }
 
 // Revision is the number of changes so far; a roster with a lower one is out of date. Cheap: ask it often.

@@ -46,7 +46,7 @@ func (r *Registry) Rotate(ctx context.Context, actor Actor, credentialID string,
 		if nextNumber(c) != version.Number {
 			return fmt.Errorf("it was changed at the same time: %w", ErrState)
 		}
-		addVersion(&c, version, overlapUntil.UTC().Truncate(resolution), r.now())
+		addVersion(&c, version, overlapUntil.UTC().Truncate(partner.Resolution), r.now())
 		after = c
 		if err := tx.PutCredential(c); err != nil {
 			return err
@@ -97,10 +97,10 @@ func nextNumber(c partner.Credential) int {
 }
 
 // addVersion puts v in front and ends the others at end, never later than they would have. An end that is not in the
-// future is one step of the clock ago, because the last moment of a version still counts.
+// future is one partner.Resolution ago, because the last moment of a version still counts.
 func addVersion(c *partner.Credential, v partner.Version, end, now time.Time) {
 	versions := []partner.Version{v}
-	past := now.Add(-resolution)
+	past := now.Add(-partner.Resolution)
 	if !end.After(now) {
 		end = past
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -18,7 +19,8 @@ func (r *Registry) EnsureSealingKey(ctx context.Context, actor Actor, environmen
 }
 
 // RotateSealingKey makes a new sealing key for an environment and retires those that sealed until now. They still open
-// what they sealed. Errors as EnsureSealingKey, and ErrState when an environment has run out of key ids.
+// what they sealed, for partner.KeptSealingKey; keys that are superseded by then are deleted here, and the change row says
+// which. Errors as EnsureSealingKey, and ErrState when an environment has run out of key ids.
 func (r *Registry) RotateSealingKey(ctx context.Context, actor Actor, environment string) error {
 	return r.sealingKey(ctx, actor, environment, audit.SealingKeyRotated)
 }
@@ -50,11 +52,36 @@ func (r *Registry) sealingKey(ctx context.Context, actor Actor, environment stri
 		if highest == math.MaxUint32 {
 			return fmt.Errorf("no key id is left: %w", ErrState)
 		}
+		dropped, err := r.dropSealingKeys(tx, keys)
+		if err != nil {
+			return err
+		}
 		if err := r.putSealingKey(tx, environment, highest+1); err != nil {
 			return err
 		}
-		return r.record(tx, actor, action, environment, fmt.Sprintf("key %d", highest+1))
+		return r.record(tx, actor, action, environment, fmt.Sprintf("key %d%s", highest+1, dropped))
 	})
+}
+
+// maxDropped is how many sealing keys one change deletes, so that its row holds all their ids; the next one goes on.
+const maxDropped = 32
+
+// dropSealingKeys deletes those of keys that are superseded, the oldest first, and says which.
+func (r *Registry) dropSealingKeys(tx Tx, keys []partner.SealingKey) (row string, err error) {
+	var ids []string
+	for _, key := range keys {
+		if len(ids) == maxDropped || !key.Superseded(r.now()) {
+			continue
+		}
+		if err := tx.DeleteSealingKey(key.Environment, key.ID); err != nil {
+			return "", err
+		}
+		ids = append(ids, strconv.FormatUint(uint64(key.ID), 10))
+	}
+	if len(ids) == 0 {
+		return "", nil
+	}
+	return "; deleted " + strings.Join(ids, ", "), nil
 }
 
 func (r *Registry) putSealingKey(tx Tx, environment string, id uint32) error {

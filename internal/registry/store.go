@@ -46,6 +46,7 @@ type Tx interface {
 
 	SealingKeys(environment string) ([]partner.SealingKey, error)
 	PutSealingKey(partner.SealingKey) error
+	DeleteSealingKey(environment string, id uint32) error
 
 	Record(audit.Change) error // writes the next row and raises the revision; Seq is ignored
 	Changes(after uint64, limit int) ([]audit.Change, error)

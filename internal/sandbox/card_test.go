@@ -67,7 +67,7 @@ func TestCardRefusals(t *testing.T) {
 		{"empty body", "POST", list, ``, cardError(400, "invalid_json")},
 		{"two values", "POST", list, `{}{}`, cardError(400, "invalid_json")},
 		{"a list", "POST", list, `[]`, cardError(400, "invalid_json")},
-		{"too large", "POST", list, string(make([]byte, 64<<10+1)), cardError(413, "body_too_large")},
+		{"too large", "POST", list, string(make([]byte, 1<<20+1)), cardError(413, "body_too_large")},
 		{"no status", "PATCH", status, `{"token_stage":"digital"}`, cardError(400, "missing_token_status")},
 		{"unknown status", "PATCH", status, `{"token_status":"compromised"}`, cardError(400, "invalid_token_status")},
 		{"unknown stage", "PATCH", stage, `{"token_stage":"plastic_delivered"}`, cardError(400, "invalid_token_stage")},

@@ -41,7 +41,7 @@ func TestAggregationRefusals(t *testing.T) {
 		{"trailing comma", "POST", create, `{"username":"a",}`, bad(malformed)},
 		{"invalid UTF-8", "POST", create, "{\"username\":\"\xff\"}", bad(malformed)},
 		{"too deep", "POST", create, `{"x":` + strings.Repeat("[", 9) + strings.Repeat("]", 9) + `}`, bad("Bad request. (the body is nested deeper than 8 levels)")},
-		{"too large", "POST", create, strings.Repeat(" ", 64<<10+1), refusedJSON(413, "14020", "Bad request. (the body is larger than 65536 bytes)")},
+		{"too large", "POST", create, strings.Repeat(" ", 1<<20+1), refusedJSON(413, "14020", "Bad request. (the body is larger than 1048576 bytes)")},
 		{"update of nothing", "PUT", "/v1/customers/1", `{}`, refusedJSON(400, "10005", "Missing parameter (firstName)")},
 		{"update to a blank username", "PUT", "/v1/customers/1", `{"username":""}`, noUsername},
 		{"update of nobody", "PUT", "/v1/customers/1", `{"firstName":"x"}`, refusedJSON(404, "14001", "Customer not found.")},

@@ -65,7 +65,7 @@ func TestFiveShapesOfAnEmptyPost(t *testing.T) {
 func TestRule26DeclaredLengthOverTheCapIsRefusedUnread(t *testing.T) {
 	send := wire(t, aggregationDoor(t))
 	// Not one byte of the body is sent, so an answer proves that none was waited for.
-	response, text := send("POST /v1/customers/testing HTTP/1.1\r\nAccept: application/json\r\nContent-Length: 65537\r\n\r\n")
+	response, text := send("POST /v1/customers/testing HTTP/1.1\r\nAccept: application/json\r\nContent-Length: 1048577\r\n\r\n")
 	if response.StatusCode != http.StatusRequestEntityTooLarge || !strings.Contains(text, `"code":14020`) {
 		t.Errorf("got %d %s", response.StatusCode, text)
 	}
@@ -79,7 +79,7 @@ func TestRule26UndeclaredLengthOverTheCapIsRefused(t *testing.T) {
 		{aggregationDoor(t), "POST /v1/customers/testing"},
 		{cardDoor(t), "POST /api/v1/get-cards"},
 	} {
-		chunk := strings.Repeat(" ", 64<<10+1)
+		chunk := strings.Repeat(" ", 1<<20+1)
 		raw := tc.line + " HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(chunk), chunk)
 		if response, text := wire(t, tc.d)(raw); response.StatusCode != http.StatusRequestEntityTooLarge {
 			t.Errorf("%s: got %d %s", tc.line, response.StatusCode, text)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"runtime"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -17,26 +17,25 @@ var ErrBusy = errors.New("too many password hashes at once")
 
 // Defaults of HasherConfig.
 const (
-	DefaultConcurrency = 2
-	DefaultWaiting     = 64
+	MinConcurrency = 2   // the default concurrency is GOMAXPROCS, but never less than this
+	DefaultWaiting = 512 // the full share of about 170 credentials at once, each bounded by package registry
 )
 
 // HasherConfig says what NewHasher needs.
 type HasherConfig struct {
 	Rand        io.Reader // for salts; must be set
 	Cost        Cost      // of new hashes; zero: 19 MiB, 2 passes, 1 thread
-	Concurrency int       // hashes at once, each holding Cost.Memory; 0: DefaultConcurrency
+	Concurrency int       // hashes at once, each holding Cost.Memory; 0: GOMAXPROCS, at least MinConcurrency
 	Waiting     int       // callers that may wait for their turn; 0: DefaultWaiting; negative: none
 }
 
 // Hasher hashes and verifies partner secrets with argon2id. Memory and processor time are bounded by its concurrency, the
-// queue by its waiting room: a flood of logins costs a known amount. Safe for concurrent use.
+// queue by its waiting room: a flood of logins costs a known amount. Whoever came first is served first, so that a caller
+// who bounds how many of one customer's are inside at once has made it fair between customers. Safe for concurrent use.
 type Hasher struct {
-	random  io.Reader
-	cost    Cost
-	slots   chan struct{}
-	waiting atomic.Int64
-	room    int64
+	random io.Reader
+	cost   Cost
+	slots  *slots
 }
 
 // NewHasher returns a Hasher, or an error when cfg lacks Rand or holds a number out of bounds.
@@ -52,21 +51,20 @@ func NewHasher(cfg HasherConfig) (*Hasher, error) {
 	}
 	concurrency, room := cfg.Concurrency, cfg.Waiting
 	if concurrency == 0 {
-		concurrency = DefaultConcurrency
+		concurrency = max(MinConcurrency, runtime.GOMAXPROCS(0))
 	}
 	if room == 0 {
 		room = DefaultWaiting
 	}
-	return &Hasher{random: cfg.Rand, cost: cost, slots: make(chan struct{}, concurrency), room: int64(max(room, 0))}, nil
+	return &Hasher{random: cfg.Rand, cost: cost, slots: &slots{free: concurrency, room: max(room, 0)}}, nil
 }
 
 // Hash returns the hash of plain in PHC form under a fresh salt. It does not keep plain. Errors: ErrBusy, ErrRandom.
 func (h *Hasher) Hash(ctx context.Context, plain []byte) (string, error) {
-	release, err := h.enter(ctx)
-	if err != nil {
+	if err := h.slots.take(ctx); err != nil {
 		return "", err
 	}
-	defer release()
+	defer h.slots.give()
 	salt, err := draw(h.random, 16)
 	if err != nil {
 		return "", fmt.Errorf("hash: %w", err)
@@ -82,11 +80,10 @@ func (h *Hasher) Verify(ctx context.Context, phc string, plain []byte) (bool, er
 	if err != nil {
 		return false, err
 	}
-	release, err := h.enter(ctx)
-	if err != nil {
+	if err := h.slots.take(ctx); err != nil {
 		return false, err
 	}
-	defer release()
+	defer h.slots.give()
 	digest := p.compute(plain, uint32(len(p.Digest)))
 	return subtle.ConstantTimeCompare(digest, p.Digest) == 1, nil
 }
@@ -94,36 +91,14 @@ func (h *Hasher) Verify(ctx context.Context, phc string, plain []byte) (bool, er
 // Dummy does the work of a Verify and throws the result away, so that an unknown partner takes the time of a known one
 // (security rule 9). Its only error is ErrBusy.
 func (h *Hasher) Dummy(ctx context.Context, plain []byte) error {
-	release, err := h.enter(ctx)
-	if err != nil {
+	if err := h.slots.take(ctx); err != nil {
 		return err
 	}
-	defer release()
+	defer h.slots.give()
 	PHC{Cost: h.cost, Salt: make([]byte, 16)}.compute(plain, 32)
 	return nil
 }
 
 func (p PHC) compute(plain []byte, length uint32) []byte {
 	return argon2.IDKey(plain, p.Salt, p.Cost.Time, p.Cost.Memory, p.Cost.Threads, length)
-}
-
-// enter takes a slot, waiting for one only while there is room to wait.
-func (h *Hasher) enter(ctx context.Context) (release func(), err error) {
-	release = func() { <-h.slots }
-	select {
-	case h.slots <- struct{}{}:
-		return release, nil
-	default:
-	}
-	if h.waiting.Add(1) > h.room {
-		h.waiting.Add(-1)
-		return nil, ErrBusy
-	}
-	defer h.waiting.Add(-1)
-	select {
-	case h.slots <- struct{}{}:
-		return release, nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,4 +161,75 @@ func yield() <-chan struct{} {
 	c := make(chan struct{})
 	go close(c)
 	return c
+}
+
+// Whoever came first is hashed first, and one who leaves the queue takes nobody's turn with him.
+func TestHasherServesInTheOrderOfArrival(t *testing.T) {
+	source := &blocking{entered: make(chan struct{}, 10), release: make(chan struct{})}
+	h := newHasher(t, secret.HasherConfig{Rand: source, Cost: cheap, Concurrency: 1, Waiting: 8})
+	leaving, leave := context.WithCancel(context.Background())
+	finished := make(chan int, 10)
+	left := make(chan error, 1)
+	var all sync.WaitGroup
+	for i := range 9 {
+		all.Go(func() {
+			ctx := context.Background()
+			if i == 3 {
+				ctx = leaving
+			}
+			_, err := h.Hash(ctx, []byte("x"))
+			if i == 3 {
+				left <- err
+				return
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			finished <- i
+		})
+		if i == 0 {
+			<-source.entered
+		}
+		for h.Queued() != i { // it arrives; nothing else can happen to it
+			<-yield()
+		}
+	}
+	leave()
+	if err := <-left; !errors.Is(err, secret.ErrBusy) {
+		t.Errorf("the one who left: %v", err)
+	}
+	for _, want := range []int{0, 1, 2, 4, 5, 6, 7, 8} {
+		source.release <- struct{}{}
+		if got := <-finished; got != want {
+			t.Errorf("number %d was served in the place of number %d", got, want)
+		}
+	}
+	all.Wait()
+}
+
+// The default uses the processors there are, and never fewer than two places.
+func TestHasherUsesTheProcessors(t *testing.T) {
+	for processors, want := range map[int]int{1: 2, 5: 5} {
+		before := runtime.GOMAXPROCS(processors)
+		source := &blocking{entered: make(chan struct{}, 10), release: make(chan struct{})}
+		h := newHasher(t, secret.HasherConfig{Rand: source, Cost: cheap, Waiting: -1})
+		runtime.GOMAXPROCS(before)
+		var all sync.WaitGroup
+		for range want {
+			all.Go(func() {
+				if _, err := h.Hash(context.Background(), []byte("x")); err != nil {
+					t.Errorf("%d processors: %v", processors, err)
+				}
+				source.entered <- struct{}{} // also of one that was refused
+			})
+		}
+		for range want {
+			<-source.entered
+		}
+		if err := h.Dummy(context.Background(), nil); !errors.Is(err, secret.ErrBusy) {
+			t.Errorf("%d processors: there are more than %d places: %v", processors, want, err)
+		}
+		close(source.release)
+		all.Wait()
+	}
 }

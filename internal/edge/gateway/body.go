@@ -61,10 +61,11 @@ func (b *body) bytes() []byte {
 
 // release gives memory and budget back. The bytes must not be used afterwards.
 func (b *body) release() {
-	if b.buffer != nil && cap(*b.buffer) <= pooledBody {
-		clear((*b.buffer)[:cap(*b.buffer)]) // the next request must not find this one's secrets
-		*b.buffer = (*b.buffer)[:0]
-		bodyPool.Put(b.buffer)
+	if b.buffer != nil {
+		clear(*b.buffer) // neither the next request nor the heap must hold this one's secrets
+		if *b.buffer = (*b.buffer)[:0]; cap(*b.buffer) <= pooledBody {
+			bodyPool.Put(b.buffer)
+		}
 	}
 	if b.taken > 0 {
 		b.c.g.cfg.Bodies.give(b.taken)
@@ -93,28 +94,31 @@ func (b *body) ReadBody(limit int64) ([]byte, access.Reason) {
 	return b.bytes(), access.Allowed
 }
 
-// gather reads the body into b.buffer, up to limit bytes.
+// gather reads the body into b.buffer, up to limit bytes. Memory grows with what arrives and not with what was declared: a
+// declaration costs its sender nothing.
 func (b *body) gather(limit int64) access.Reason {
 	b.buffer = bodyPool.Get().(*[]byte)
-	if n := b.c.r.ContentLength; n > 0 {
-		if !b.grow(n) {
-			return access.Overloaded
-		}
-		*b.buffer = (*b.buffer)[:n]
-		n, err := io.ReadFull(b.c.r.Body, *b.buffer)
-		*b.buffer = (*b.buffer)[:n]
-		return b.outcome(err)
+	if !b.grow(int64(cap(*b.buffer))) { // the one from the pool counts, too
+		return access.Overloaded
+	}
+	declared, most := b.c.r.ContentLength, limit+1
+	if declared > 0 {
+		most = declared
 	}
 	for {
-		if len(*b.buffer) == cap(*b.buffer) && !b.grow(int64(2*cap(*b.buffer))) {
+		held := int64(len(*b.buffer))
+		if held == int64(cap(*b.buffer)) && !b.grow(min(2*held, most)) {
 			return access.Overloaded
 		}
-		n, err := b.c.r.Body.Read((*b.buffer)[len(*b.buffer):cap(*b.buffer)])
-		*b.buffer = (*b.buffer)[:len(*b.buffer)+n]
+		n, err := b.c.r.Body.Read((*b.buffer)[held:min(int64(cap(*b.buffer)), most)])
+		held += int64(n)
+		*b.buffer = (*b.buffer)[:held]
 		switch {
-		case int64(len(*b.buffer)) > limit:
+		case held == declared:
+			return access.Allowed
+		case held > limit:
 			return access.BodyTooLarge
-		case err == io.EOF:
+		case err == io.EOF && declared < 0:
 			return access.Allowed
 		case err != nil:
 			return b.outcome(err)
@@ -133,6 +137,7 @@ func (b *body) grow(size int64) bool {
 	if int64(cap(*b.buffer)) < size {
 		larger := make([]byte, len(*b.buffer), size)
 		copy(larger, *b.buffer)
+		clear(*b.buffer)
 		*b.buffer = larger
 	}
 	return true

@@ -107,7 +107,7 @@ func (c *call) upgrade() bool {
 // hostMismatch reports a request without exactly one host. HTTP/1 requests with two were refused by the strict reader;
 // over HTTP/2, net/http keeps a Host beside :authority in the header.
 func hostMismatch(r *http.Request) bool {
-	if r.Host == "" {
+	if !isHost(r.Host) {
 		return true
 	}
 	for _, host := range r.Header["Host"] {
@@ -116,6 +116,18 @@ func hostMismatch(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// isHost admits the bytes that a host and a port are made of. The strict reader has seen to it over HTTP/1; net/http lets
+// any :authority through, which no upstream could be sent.
+func isHost(host string) bool {
+	for i := range len(host) {
+		c := host[i]
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(".-_:[]", c) < 0 {
+			return false
+		}
+	}
+	return host != "" && len(host) <= 264
 }
 
 func (c *call) serve() {
@@ -156,6 +168,8 @@ func (g *Gateway) serves(host string) bool {
 	}
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
+	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
+		host = host[1 : len(host)-1]
 	}
 	return g.hosts[lower(host)]
 }
@@ -179,6 +193,9 @@ func peerOf(r *http.Request) netip.Addr {
 
 // end records the request and gives everything that it held back.
 func (c *call) end() {
+	if c.status == 0 {
+		c.decision.Reason = access.Internal // something panicked before there was an answer
+	}
 	c.remember()
 	c.g.cfg.Record.Record(&c.record)
 	g := c.g
@@ -196,7 +213,7 @@ func (c *call) remember() {
 	d, q := &c.decision, &c.request
 	path, query, _ := strings.Cut(q.Target, "?")
 	c.record = audit.Decision{
-		Time: c.start, RequestID: d.RequestID, Environment: q.Environment, Allowed: d.Reason == access.Allowed,
+		Time: c.start, RequestID: d.RequestID, Environment: q.Environment, Allowed: d.Reason == access.Allowed || d.Forwarded,
 		Reason: d.Reason.String(), Where: d.Where, Status: c.status, Method: q.Method, Path: path, Query: query,
 		Protocol: c.r.Proto, Version: d.Version, Proved: d.Proved, Address: d.Address, Peer: c.peer, Country: d.Country,
 		Derivation: d.Derivation, Other: d.OtherEnvironment, Skew: d.Skew, Warnings: d.Warnings,

@@ -15,8 +15,11 @@ import (
 
 var noDeadline time.Time
 
-// unreadGrace is how long net/http may go on reading a refused body to keep the connection usable.
-const unreadGrace = 5 * time.Second
+// A refused body that was not read is read for so long and so far, and dropped.
+const (
+	unreadGrace = 2 * time.Second
+	unreadBytes = 4 << 20
+)
 
 // forward sends what was verified to the API's upstream and its answer back.
 func (c *call) forward() {
@@ -30,14 +33,25 @@ func (c *call) forward() {
 		c.out.Header = make(http.Header, 16)
 	}
 	c.cleanHeaders(c.out.Header)
-	c.out.Method, c.out.Target, c.out.Host, c.out.Body = c.r.Method, c.r.RequestURI, c.r.Host, c.body.bytes()
-	c.out.HasLength = c.r.ContentLength != 0 || c.request.LengthStated || expectsBody(c.r.Method)
+	c.out.Method, c.out.Target, c.out.Host, c.out.Body = c.r.Method, c.r.RequestURI, c.host(), c.body.bytes()
+	_, stated := c.r.Header["Content-Length"]
+	c.out.HasLength = c.r.ContentLength != 0 || stated || expectsBody(c.r.Method)
+	c.decision.Forwarded = true
 	if err := doer.Do(c.r.Context(), &c.out, &c.answer); err != nil {
 		c.fail(err)
 		return
 	}
 	defer func() { _ = c.answer.Body.Close() }()
 	c.relay()
+}
+
+// host is the caller's Host where it was checked against the environment's names, and otherwise empty, for the upstream's own:
+// no signature covers it, so that a caller could choose among the upstream's virtual hosts.
+func (c *call) host() string {
+	if c.g.hosts == nil {
+		return ""
+	}
+	return c.r.Host
 }
 
 // expectsBody: RFC 9110 §8.6 asks for a Content-Length even where such a request has no body.
@@ -54,9 +68,9 @@ func (c *call) fail(err error) {
 	case errors.Is(err, upstream.ErrInvalidAnswer):
 		c.decision.Reason = access.UpstreamInvalid
 	case errors.Is(err, upstream.ErrOverloaded):
-		c.decision.Reason = access.Overloaded
+		c.decision.Reason, c.decision.Forwarded = access.Overloaded, false
 	case errors.Is(err, upstream.ErrInvalidRequest):
-		c.decision.Reason = access.Internal
+		c.decision.Reason, c.decision.Forwarded = access.Internal, false
 	default:
 		c.decision.Reason = access.UpstreamUnreachable
 	}
@@ -67,9 +81,12 @@ func (c *call) fail(err error) {
 func (c *call) relay() {
 	header := c.w.Header()
 	for name, values := range c.answer.Header {
-		if !isIdentity(name) {
-			header[name] = append([]string(nil), values...)
+		if !isIdentity(name) && name != "Alt-Svc" { // which would lead callers around the gateway
+			header[name] = values
 		}
+	}
+	if c.answer.Status == http.StatusNoContent {
+		delete(header, "Content-Length") // RFC 9110 §8.6; HTTP/2 would pass it on
 	}
 	if c.answer.ContentLength >= 0 && c.answer.Status != http.StatusNoContent && c.answer.Status != http.StatusNotModified && c.r.Method != http.MethodHead {
 		header["Content-Length"] = []string{strconv.FormatInt(c.answer.ContentLength, 10)}
@@ -78,43 +95,46 @@ func (c *call) relay() {
 		header["Content-Type"] = nil // net/http would guess one from the body, and a browser would believe it
 	}
 	c.status = c.answer.Status
-	control := http.NewResponseController(c.w)
-	_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))
 	c.w.WriteHeader(c.answer.Status)
-	if err := c.stream(control); err != nil {
+	if err := c.stream(http.NewResponseController(c.w)); err != nil {
 		c.decision.Cause = err
 		panic(http.ErrAbortHandler) // net/http's way to cut an answer off; a plain return would end it as if it were whole
 	}
 }
 
-// stream copies the body, flushing each piece but the last of an answer whose length is known.
+// stream copies the body, piece by piece. The write deadline covers writes, up to the one that net/http makes after the end.
 func (c *call) stream(control *http.ResponseController) error {
 	buffer := copyPool.Get().(*[]byte)
 	defer copyPool.Put(buffer)
-	extended := time.Now()
 	for {
 		n, err := c.answer.Body.Read(*buffer)
-		if n > 0 {
-			if now := time.Now(); now.Sub(extended) > time.Second {
-				_ = control.SetWriteDeadline(now.Add(c.g.cfg.WriteStall))
-				extended = now
-			}
-			written, err := c.w.Write((*buffer)[:n])
-			c.written += int64(written)
-			if err != nil {
-				return err
-			}
-			if c.written != c.answer.ContentLength {
-				_ = control.Flush()
-			}
+		if n > 0 || err == io.EOF {
+			_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))
 		}
-		if err == io.EOF {
+		if failed := c.pass(control, (*buffer)[:n]); failed != nil {
+			return failed
+		}
+		switch {
+		case err == io.EOF:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
+		case c.r.ProtoMajor == 2: // there a deadline resets the stream when it passes, also while the upstream is waited for
+			_ = control.SetWriteDeadline(noDeadline)
 		}
 	}
+}
+
+// pass writes one piece, and flushes it unless it is the last of an answer whose length is known.
+func (c *call) pass(control *http.ResponseController, piece []byte) error {
+	if len(piece) == 0 {
+		return nil
+	}
+	n, err := c.w.Write(piece)
+	if c.written += int64(n); err == nil && c.written != c.answer.ContentLength {
+		_ = control.Flush()
+	}
+	return err
 }
 
 var copyPool = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
@@ -128,8 +148,9 @@ func (c *call) closesUniformly(status int) bool {
 
 // write sends an answer of ours. Whatever an upstream left in the header is cleared first (trap 7).
 func (c *call) write(a problem.Answer) {
+	c.status = a.Status
 	if c.decision.Reason == access.ClientGone {
-		return
+		panic(http.ErrAbortHandler) // a handler that only returns has answered 200, and half of the connection may be open
 	}
 	header := c.w.Header()
 	clear(header)
@@ -138,14 +159,29 @@ func (c *call) write(a problem.Answer) {
 		header[headerTime] = []string{strconv.FormatInt(c.g.cfg.Now().Unix(), 10)}
 	}
 	a.Close = a.Close || c.marks != nil && c.marks.MustClose || c.closesUniformly(a.Status)
+	a.Close = a.Close && c.r.ProtoMajor < 2 // one stream's fault does not end the connection of all
 	a.Apply(header)
-	c.status = a.Status
 	control := http.NewResponseController(c.w)
 	_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))
 	if c.r.ContentLength != 0 && !c.body.read {
 		_ = control.SetReadDeadline(time.Now().Add(unreadGrace))
 	}
 	c.w.WriteHeader(a.Status)
-	n, _ := c.w.Write(a.Body)
-	c.written = int64(n)
+	if n, _ := c.w.Write(a.Body); c.r.Method != http.MethodHead {
+		c.written = int64(n)
+	}
+	if c.r.ContentLength != 0 && !c.body.read {
+		c.leaveBody(control)
+	}
+}
+
+// leaveBody makes sure that the answer arrives although its request is still being sent: it goes out at once, and over
+// HTTP/1 what is on the way is read and dropped, within bounds: a caller that is reset while it writes may never read why. Not
+// so where the caller waits to be asked for the body, where it did not come in time, or where nobody can tell its end.
+func (c *call) leaveBody(control *http.ResponseController) {
+	_ = control.Flush()
+	asks := c.r.Header["Expect"] != nil
+	if c.r.ProtoMajor == 1 && !asks && c.decision.Reason != access.BodyTimeout && c.decision.Reason != access.MalformedFraming {
+		_, _ = io.CopyN(io.Discard, c.r.Body, unreadBytes)
+	}
 }

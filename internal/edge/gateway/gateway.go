@@ -53,8 +53,8 @@ type Config struct {
 type Gateway struct {
 	cfg         Config
 	hosts       map[string]bool
-	credentials map[*access.API]map[string]bool // canonical names of the headers that end here
-	calls       sync.Pool                       // of *call
+	credentials map[string]bool // canonical names of the headers that end here
+	calls       sync.Pool       // of *call
 }
 
 // New checks cfg.
@@ -76,10 +76,7 @@ func New(cfg Config) (*Gateway, error) {
 	if cfg.WriteStall == 0 {
 		cfg.WriteStall = time.Minute
 	}
-	g := &Gateway{cfg: cfg, credentials: map[*access.API]map[string]bool{}}
-	for api := range cfg.Upstreams {
-		g.credentials[api] = credentialHeaders(api)
-	}
+	g := &Gateway{cfg: cfg, credentials: credentialHeaders(cfg.Upstreams)}
 	g.calls.New = func() any { return new(call) }
 	if cfg.Hosts != nil {
 		g.hosts = map[string]bool{}

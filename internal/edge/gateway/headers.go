@@ -33,31 +33,35 @@ var dropped = map[string]bool{
 
 // cleanHeaders copies into out what may reach the upstream, and sets the identity.
 func (c *call) cleanHeaders(out http.Header) {
-	credentials := c.g.credentials[c.decision.API]
+	credentials := c.g.credentials
 	for name, values := range c.r.Header {
 		if !dropped[name] && !credentials[name] && !isIdentity(name) && !clientip.IsForwardingHeader(name) && access.IsPlainName(name) {
 			out[name] = values
 		}
 	}
 	d := &c.decision
-	out[headerPartner] = []string{d.Partner.ID}
-	out[headerCredential] = []string{d.Credential.ID}
-	out[headerEnvironment] = []string{d.API.Environment}
-	out[headerAPI] = []string{d.API.Name}
-	out[headerRequestID] = []string{d.RequestID}
-	out[headerAddress] = []string{d.Address.String()}
+	// One allocation for all, and a new one for each request: a transport may still read it when the request is over.
+	values := []string{d.Partner.ID, d.Credential.ID, d.API.Environment, d.API.Name, d.RequestID, d.Address.String()}
+	for i, name := range identityHeaders {
+		out[name] = values[i : i+1 : i+1]
+	}
 }
+
+var identityHeaders = [...]string{headerPartner, headerCredential, headerEnvironment, headerAPI, headerRequestID, headerAddress}
 
 // isIdentity compares without case: HTTP/2 and odd spellings arrive canonical, but nothing here depends on it.
 func isIdentity(name string) bool {
 	return len(name) >= len(identityPrefix) && strings.EqualFold(name[:len(identityPrefix)], identityPrefix)
 }
 
-// credentialHeaders are the headers that carry credentials: of the API's own protocol, and of the other family by mistake.
-// None of them reaches an upstream (security rule 33).
-func credentialHeaders(api *access.API) map[string]bool {
+// credentialHeaders are the headers that carry credentials: of all APIs of the environment, since a caller of several may
+// send one's to another by mistake. None of them reaches an upstream (security rule 33).
+func credentialHeaders[T any](apis map[*access.API]T) map[string]bool {
 	headers := map[string]bool{access.AppKeyHeader: true, access.AppTokenHeader: true}
-	if api.Scheme != nil {
+	for api := range apis {
+		if api.Scheme == nil {
+			continue
+		}
 		for _, name := range api.Scheme.Headers() {
 			headers[name] = true
 		}

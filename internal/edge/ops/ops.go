@@ -1,6 +1,7 @@
 // Package ops is the operators' listener: /livez, /readyz and /metrics. It is apart from every API listener, so that no
 // health check and no User-Agent ever opens a door (security rule 23); it is on loopback unless told otherwise, and it
-// tells counts and states, never a partner's name, an address or a credential.
+// tells counts and states, never a secret, a key id, a partner's name or an address. What is not ready is told with its
+// cause in one line, which may name the row of the register that is at fault.
 package ops
 
 import (
@@ -64,7 +65,8 @@ func (m *Metrics) Gauge(name, help string, value func() float64) error {
 	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
 
-// NewServer serves m and ready. ready returns nil, or an error that says exactly what is not ready.
+// NewServer serves m and ready. ready returns nil, or an error that says exactly what is not ready, without any secret; it
+// is answered with 503, as one line of printable ASCII of at most 500 bytes.
 func NewServer(m *Metrics, ready func() error) (*http.Server, error) {
 	if m == nil || ready == nil {
 		return nil, errors.New("ops: metrics and a readiness check must be set")
@@ -73,13 +75,30 @@ func NewServer(m *Metrics, ready func() error) (*http.Server, error) {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "live\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := ready(); err != nil {
-			answer(w, http.StatusServiceUnavailable, "not ready: "+err.Error()+"\n")
+			answer(w, http.StatusServiceUnavailable, "not ready: "+oneLine(err.Error())+"\n")
 			return
 		}
 		answer(w, http.StatusOK, "ready\n")
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}, nil
+}
+
+// maxCause caps a cause, in bytes.
+const maxCause = 500
+
+// oneLine makes text harmless for whatever shows it: a cause may quote what stands in a file.
+func oneLine(text string) string {
+	if len(text) > maxCause {
+		text = text[:maxCause-len("...")] + "..."
+	}
+	line := []byte(text)
+	for i, c := range line {
+		if c < ' ' || c > '~' {
+			line[i] = '?'
+		}
+	}
+	return string(line)
 }
 
 func answer(w http.ResponseWriter, status int, text string) {

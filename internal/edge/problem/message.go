@@ -96,7 +96,8 @@ func address(d *access.Decision) string {
 	if d.Reason != access.AddressNotListed {
 		return text
 	}
-	if how := capped(d.Derivation); how != "" && how == d.Derivation {
+	line := strings.ReplaceAll(strings.TrimSpace(d.Derivation), "\n", "; ")
+	if how := capped(line); how != "" && how == line {
 		text += " (" + how + ")"
 	}
 	return text

@@ -147,7 +147,7 @@ var table = [...]row{
 		cause:   "It broke off; at the token endpoint: it is not one strict JSON object or one XML credentials element.",
 		cure:    "Send one document without doubled names, DTD or anything behind it."},
 	access.AmbiguousBody: {status: 400, signedCode: "ambiguous_body", tokenCode: codeBadRequest, detailed: true,
-		message: "The body begins with a byte that could belong to the target.",
+		message: "The body cannot be told from the target in front of it.",
 		cause:   "The profile joins target and body without a separator, so a body begins with a byte that no target holds.",
 		cure:    "Send JSON: an object, an array or a string."},
 	access.MissingParameter: {status: 400, signedCode: "missing_parameter", tokenCode: codeMissingParameter,

@@ -4,9 +4,10 @@
 //
 // It refuses before it guesses: doubled names, DTDs, a second document behind the first, anything over 16 KiB or 8 levels.
 // It answers the attacks on a door with passwords: a stranger who would lock a partner out (nothing is counted for an
-// address from which the partner may not authenticate, security rule 30), a guesser from one source (a throttle that only
-// failures feed), a prober for ids (unknown id, wrong secret and wrong address are one answer, rule 9), and the secret that
-// ends up in a log (secrets stay in byte slices, which are wiped, rule 33).
+// address from which the partner may not authenticate, security rule 30), a guesser from one source (a throttle that
+// failures feed, and a queue that lets few of one source try at once), a prober for ids (unknown id, wrong secret and wrong
+// address are one answer, rule 9), and the secret that ends up in a log (secrets stay in byte slices, which are wiped,
+// rule 33).
 package tokens
 
 import (
@@ -22,7 +23,8 @@ import (
 	"countersign.dev/internal/secret"
 )
 
-// MaxBody is how many bytes the body of a call may have (security rule 27). The gateway reads at most one more.
+// MaxBody is how many bytes the body of a call may have (security rule 27). The pipeline refuses a longer one before it
+// comes here; Serve would refuse it too.
 const MaxBody = access.TokenBodyLimit
 
 // Registry proves partners and changes their secrets. It must be safe for concurrent use, must count, lock and hash by
@@ -54,6 +56,7 @@ type Config struct {
 type Exchange struct {
 	cfg      Config
 	throttle *throttle
+	queues   *queues
 }
 
 // New checks cfg and makes an Exchange. It does no I/O.
@@ -65,14 +68,14 @@ func New(cfg Config) (*Exchange, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Exchange{cfg, t}, nil
+	return &Exchange{cfg, t, newQueues(cfg.Throttle)}, nil
 }
 
 // Serve answers one call to the token endpoint of d.API. The pipeline has let it come so far: d.Reason is access.Allowed,
-// d.API, d.Partner, d.Credential, d.Address and d.Unproved are set. body is the whole body, or at least MaxBody+1 bytes of
-// it; Serve decodes it in place and wipes it before it returns. Of header it reads Accept and Content-Type, nothing else: an
-// old Finicity-App-Token is ignored here. Serve writes Reason, Where, Detail, Cause and Proved of d for the decision line;
-// the answer is complete but for the headers that the gateway gives every answer.
+// d.API, d.Partner, d.Credential, d.Address and d.Unproved are set, and the Content-Type is one that the API takes. body is
+// the whole body; Serve decodes it in place and wipes it before it returns. Of header it reads Accept and Content-Type,
+// nothing else: an old Finicity-App-Token is ignored here. Serve writes Reason, Where, Detail, Cause and Proved of d for the
+// decision line; the answer is complete but for the headers that the gateway gives every answer.
 func (e *Exchange) Serve(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision) problem.Answer {
 	defer secret.Wipe(body)
 	now, format := e.cfg.Now(), problem.Negotiate(header["Accept"], header["Content-Type"])
@@ -104,22 +107,12 @@ func (e *Exchange) decide(ctx context.Context, method string, header http.Header
 	if d.Reason != access.Allowed || d.API == nil || d.Credential == nil {
 		return "", verdict{reason: access.Internal, cause: errors.New("token exchange: called for a decision that does not allow it")}
 	}
-	f, v := read(method, header["Content-Type"], body, d.API.StrictXMLContentType)
+	f, v := read(method, header["Content-Type"], body)
 	if v.reason != access.Allowed {
 		return "", v
 	}
-	from := sourceOf(d.API.Environment, d.Address)
-	if wait := e.throttle.wait(from, now); wait > 0 {
-		return "", verdict{reason: access.Throttled, retry: wait}
-	}
-	if d.Unproved {
-		return "", verdict{reason: access.UnprovedAddress}
-	}
 	admitted := e.cfg.Issuer.Admitted(d)
-	v = e.prove(ctx, f, d.Credential.ID, method == http.MethodPut && admitted == access.Allowed)
-	if v.reason == access.BadSecret || v.reason == access.Locked {
-		e.throttle.failed(from, now)
-	}
+	v = e.attempt(ctx, f, d, method == http.MethodPut && admitted == access.Allowed, now)
 	if v.reason != access.Allowed {
 		return "", v
 	}
@@ -127,7 +120,36 @@ func (e *Exchange) decide(ctx context.Context, method string, header http.Header
 	if admitted != access.Allowed {
 		return "", verdict{reason: admitted}
 	}
-	return e.issue(method, d, now)
+	return e.issue(method, d, e.cfg.Now())
+}
+
+// attempt is what one source may do once it has asked properly: nothing while it is throttled, nothing that counts from an
+// address that proves nothing, and otherwise one try in its turn. The throttle is asked again when the turn has come,
+// because those in front may have used up what was left; and what this try costs is taken before the next has its turn.
+func (e *Exchange) attempt(ctx context.Context, f form, d *access.Decision, change bool, now time.Time) verdict {
+	from := sourceOf(d.API.Environment, d.Address)
+	if wait := e.throttle.wait(from, now); wait > 0 {
+		return verdict{reason: access.Throttled, retry: wait}
+	}
+	if d.Unproved {
+		return verdict{reason: access.UnprovedAddress}
+	}
+	leave, v := e.queues.enter(ctx, from)
+	defer leave()
+	now = e.cfg.Now()
+	if v.reason == access.Allowed {
+		if wait := e.throttle.wait(from, now); wait > 0 {
+			return verdict{reason: access.Throttled, retry: wait}
+		}
+		v = e.prove(ctx, f, d.Credential.ID, change)
+	}
+	switch v.reason {
+	case access.BadSecret, access.Locked:
+		e.throttle.charge(from, failure, now)
+	case access.Overloaded:
+		e.throttle.charge(from, turnedAway, now)
+	}
+	return v
 }
 
 // prove asks the registry. A secret is changed only for a partner that is admitted; one that is not proves itself and hears

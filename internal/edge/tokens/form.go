@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"countersign.dev/internal/access"
-	"countersign.dev/internal/edge/problem"
 	"countersign.dev/internal/secret"
 )
 
@@ -59,12 +58,12 @@ func (f form) firstMissing(method string) (parameter, bool) {
 }
 
 // immediate is whether the old secret ends now; true where nothing is said. It is false and not ok where the value is
-// neither true nor false.
+// neither true nor false. XML spells both in two ways (XML Schema, boolean); of JSON only its own literals get this far.
 func (f form) immediate() (now, ok bool) {
 	switch {
-	case f[immediate] == nil || string(f[immediate]) == "true":
+	case f[immediate] == nil || string(f[immediate]) == "true" || string(f[immediate]) == "1":
 		return true, true
-	case string(f[immediate]) == "false":
+	case string(f[immediate]) == "false" || string(f[immediate]) == "0":
 		return false, true
 	}
 	return false, false
@@ -74,7 +73,7 @@ func (f form) immediate() (now, ok bool) {
 type fault struct{ where, detail string }
 
 // read takes the form out of a call and applies all that can be said of it without anything stored.
-func read(method string, contentType []string, body []byte, strict bool) (form, verdict) {
+func read(method string, contentType []string, body []byte) (form, verdict) {
 	switch {
 	case method != http.MethodPost && method != http.MethodPut:
 		return form{}, verdict{reason: access.MethodNotAllowed}
@@ -83,18 +82,11 @@ func read(method string, contentType []string, body []byte, strict bool) (form, 
 	case len(contentType) > 1:
 		return form{}, verdict{reason: access.DuplicateHeader, where: "Content-Type"}
 	}
-	media := ""
-	if len(contentType) == 1 {
-		media = problem.MediaType(contentType[0])
-	}
-	if strict && looksLikeXML(body) && !problem.IsXML(media) {
-		return form{}, verdict{reason: access.UnsupportedMedia, where: "Content-Type"}
-	}
 	known := knownToPost
 	if method == http.MethodPut {
 		known = knownToPut
 	}
-	f, bad := parse(media, body, known)
+	f, bad := parse(body, known)
 	if bad != nil {
 		return form{}, verdict{reason: access.MalformedBody, where: bad.where, detail: bad.detail}
 	}
@@ -118,16 +110,21 @@ func (f form) judge(method string) verdict {
 	return allowed
 }
 
-// parse reads body as what its media type says it is; where that says nothing, as what its first byte looks like. A body
-// of nothing has no parameters.
-func parse(media string, body []byte, known parameter) (form, *fault) {
+// parse reads body as what its first byte looks like, whatever its media type says (spec: Bodies and lengths). A body of
+// nothing has no parameters. White space around a value is the formatter's and not the value's: no parameter has any.
+func parse(body []byte, known parameter) (f form, bad *fault) {
 	switch {
 	case len(bytes.Trim(body, whiteSpace)) == 0:
 		return form{}, nil
-	case problem.IsXML(media), media != problem.TypeJSON && looksLikeXML(body):
-		return parseXML(body, known)
+	case looksLikeXML(body):
+		f, bad = parseXML(body, known)
+	default:
+		f, bad = parseJSON(bytes.TrimPrefix(body, byteOrderMark), known)
 	}
-	return parseJSON(body, known)
+	for p := range f {
+		f[p] = bytes.Trim(f[p], whiteSpace)
+	}
+	return f, bad
 }
 
 // whiteSpace is what JSON and XML both count as such.

@@ -108,18 +108,14 @@ func TestRule30FailuresAreCountedPerSource(t *testing.T) {
 	}
 }
 
-func TestRule30OnlyFailuresFeedTheThrottle(t *testing.T) {
+func TestRule30WhatIsNoGuessDoesNotFeedTheThrottle(t *testing.T) {
 	b := newBench(t)
 	for i := range 400 {
 		if a := b.send("POST", jsonType, goodJSON); a.Status != 200 {
 			t.Fatalf("success %d: %d", i, a.Status)
 		}
 	}
-	b.registry.outcome = registry.Busy
-	for range 400 {
-		b.send("POST", jsonType, goodJSON)
-	}
-	b.registry.outcome, b.registry.err = 0, errors.New("broken")
+	b.registry.err = errors.New("broken")
 	for range 400 {
 		b.send("POST", jsonType, goodJSON)
 	}
@@ -129,6 +125,30 @@ func TestRule30OnlyFailuresFeedTheThrottle(t *testing.T) {
 	}
 	if a := b.send("POST", jsonType, goodJSON); a.Status != 200 {
 		t.Errorf("%d %s", a.Status, a.Body)
+	}
+}
+
+// Being turned away for want of capacity costs a tenth of a failure: an honest client that comes again is not shut out, a
+// flood is.
+func TestRule30AFloodThatIsTurnedAwayIsThrottledInTheEnd(t *testing.T) {
+	b := newBench(t)
+	b.registry.outcome = registry.Busy
+	for i := range 2900 {
+		if a := b.send("POST", jsonType, goodJSON); a.Status != 503 {
+			t.Fatalf("number %d: %d", i, a.Status)
+		}
+	}
+	for range 200 {
+		b.send("POST", jsonType, goodJSON)
+	}
+	before := len(b.registry.calls)
+	if a := b.send("POST", jsonType, goodJSON); a.Status != 429 || b.d.Reason != access.Throttled || len(b.registry.calls) != before {
+		t.Errorf("%d %s after %d calls", a.Status, b.d.Reason, before)
+	}
+	b.clock.at = b.clock.at.Add(time.Second)
+	b.registry.outcome = 0
+	if a := b.send("POST", jsonType, goodJSON); a.Status != 200 {
+		t.Errorf("a second later: %d", a.Status)
 	}
 }
 

@@ -7,17 +7,34 @@ import (
 	"time"
 )
 
-// Throttle bounds the failed attempts from one source, whatever credential they try: a bucket that each failure takes from
-// and time refills. A source is an IPv4 address, or the /64 of an IPv6 address, because one host owns that many;
-// each environment counts for itself.
+// Throttle bounds the attempts from one source, whatever credential they try: a bucket that each failure takes from and
+// time refills, and a queue in which they wait so that few are under way at once. Ten answers of "too much work" take as
+// much as one failure, so that a flood of them ends too. A source is an IPv4 address, or the /64 of an IPv6 address, because
+// one host owns that many; each environment counts for itself.
 type Throttle struct {
 	Burst     int // failures in a row; 0: 300
 	PerSecond int // failures refilled in a second; 0: 5
 	Sources   int // how many sources are remembered at once; 0: 65536
+	AtOnce    int // attempts of one source under way at once; 0: 8
+	Waiting   int // further ones that wait for their turn, for 30 seconds at most; beyond it: too much work; 0: 256
 }
 
-// throttle holds the buckets that are not full. Failures take from them, also below zero: attempts that were let through
-// side by side are owed, so that parallel guessing gains nothing in the end.
+// What an attempt takes from the bucket of its source.
+const (
+	failure    = 1.0
+	turnedAway = 0.1
+)
+
+// otherwise is n, or standard where nothing is set.
+func otherwise(n, standard int) int {
+	if n == 0 {
+		return standard
+	}
+	return n
+}
+
+// throttle holds the buckets that are not full. Attempts take from them, also below zero: those that were let through side
+// by side are owed, so that parallel guessing gains nothing in the end.
 type throttle struct {
 	burst, perSecond float64
 	sources          int
@@ -32,14 +49,8 @@ type bucket struct {
 }
 
 func newThrottle(t Throttle) (*throttle, error) {
-	if t.Burst < 0 || t.PerSecond < 0 || t.Sources < 0 {
+	if min(t.Burst, t.PerSecond, t.Sources, t.AtOnce, t.Waiting) < 0 {
 		return nil, errors.New("tokens: the throttle's numbers are not negative")
-	}
-	otherwise := func(n, standard int) int {
-		if n == 0 {
-			return standard
-		}
-		return n
 	}
 	return &throttle{
 		burst:     float64(otherwise(t.Burst, 300)),
@@ -86,8 +97,8 @@ func (t *throttle) wait(from source, now time.Time) time.Duration {
 	return 0
 }
 
-// failed takes one failure from the bucket of from.
-func (t *throttle) failed(from source, now time.Time) {
+// charge takes cost from the bucket of from.
+func (t *throttle) charge(from source, cost float64, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b, ok := t.buckets[from]
@@ -95,7 +106,7 @@ func (t *throttle) failed(from source, now time.Time) {
 		t.makeRoom(now)
 		b = bucket{t.burst, now}
 	}
-	left := max(t.leftAt(b, now)-1, -t.burst)
+	left := max(t.leftAt(b, now)-cost, -t.burst)
 	if now.Before(b.at) {
 		now = b.at // a clock that is set back refills nothing twice
 	}

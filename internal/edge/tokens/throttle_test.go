@@ -46,18 +46,18 @@ func TestBucketRefillsAndOwes(t *testing.T) {
 		}
 	}
 	wait(at(0), 0)
-	th.failed(from, at(0))
+	th.charge(from, failure, at(0))
 	wait(at(0), 0)
-	th.failed(from, at(0))
+	th.charge(from, failure, at(0))
 	wait(at(0), time.Second)
 	wait(at(0.5), 500*time.Millisecond)
 	wait(at(1), 0)
 	for range 9 { // let through side by side
-		th.failed(from, at(1))
+		th.charge(from, failure, at(1))
 	}
 	wait(at(1), 3*time.Second) // owed, but never more than a burst
 	wait(at(0), 3*time.Second) // a clock set back refills nothing
-	th.failed(from, at(-100))
+	th.charge(from, failure, at(-100))
 	wait(at(1), 3*time.Second)
 	if th.wait(sourceOf("sandbox", netip.MustParseAddr("192.0.2.1")), at(1)) != 0 {
 		t.Error("one environment's failures count in another")
@@ -73,10 +73,10 @@ func TestTableIsBoundedAndKeepsTheWorst(t *testing.T) {
 	th := mustThrottle(t, Throttle{Burst: 3, PerSecond: 1, Sources: 4})
 	worst := sourceOf("production", netip.MustParseAddr("192.0.2.255"))
 	for range 3 {
-		th.failed(worst, at(0))
+		th.charge(worst, failure, at(0))
 	}
 	for i := range byte(200) {
-		th.failed(sourceOf("production", netip.AddrFrom4([4]byte{192, 0, 2, i})), at(0))
+		th.charge(sourceOf("production", netip.AddrFrom4([4]byte{192, 0, 2, i})), failure, at(0))
 		if len(th.buckets) > 4 {
 			t.Fatalf("%d buckets", len(th.buckets))
 		}

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// MaxBytes is the largest body that is read: 64 KiB.
-	MaxBytes = 64 << 10
+	// MaxBytes is the largest body that is read: 1 MiB, as much as the gateway lets through unless it is told otherwise.
+	MaxBytes = 1 << 20
 	// MaxDepth is the deepest nesting, the root counting as 1, in both formats.
 	MaxDepth = 8
 )
@@ -26,7 +26,7 @@ const (
 // The reasons for which a body is refused. Their texts are constants that never
 // quote the input, so they may be told to the caller.
 var (
-	ErrTooLarge   = errors.New("the body is larger than 65536 bytes")
+	ErrTooLarge   = errors.New("the body is larger than 1048576 bytes")
 	ErrUnreadable = errors.New("the body could not be read to its end")
 	ErrMalformed  = errors.New("the body is not one well-formed document with one object as its root")
 	ErrDoubled    = errors.New("the body names the same field twice")

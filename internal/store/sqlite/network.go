@@ -73,3 +73,8 @@ func (t *Tx) PutSealingKey(k partner.SealingKey) error {
 		VALUES (?, ?, ?, ?, ?) ON CONFLICT (environment, id) DO UPDATE SET retired_at = excluded.retired_at`,
 		k.Environment, int64(k.ID), k.Sealed, stamp(k.CreatedAt), stamp(k.RetiredAt))
 }
+
+// DeleteSealingKey removes a sealing key; one that is not there is no error.
+func (t *Tx) DeleteSealingKey(environment string, id uint32) error {
+	return t.exec("remove sealing key", "DELETE FROM sealing_key WHERE environment = ? AND id = ?", environment, int64(id))
+}

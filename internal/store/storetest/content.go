@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -127,4 +128,20 @@ func replacing(t *testing.T, s registry.Store) {
 	put(t, s, func(tx registry.Tx) error { return tx.PutNetwork(newNetwork("net_a", "ptn_a", "", "CA")) })
 	put(t, s, func(tx registry.Tx) error { return tx.DeleteNetwork("net_a") })
 	want(t, s, nil, func(tx registry.Tx) ([]partner.NetworkRule, error) { return tx.Networks("") })
+}
+
+func removing(t *testing.T, s registry.Store) {
+	keys := []partner.SealingKey{{Environment: "a", ID: 1}, {Environment: "a", ID: 1<<32 - 1}, {Environment: "b", ID: 1}}
+	for i := range keys {
+		keys[i].Sealed, keys[i].CreatedAt = []byte{1}, moment
+	}
+	put(t, s, func(tx registry.Tx) error {
+		return errors.Join(tx.PutSealingKey(keys[0]), tx.PutSealingKey(keys[1]), tx.PutSealingKey(keys[2]))
+	})
+	read := func(tx registry.Tx) ([]partner.SealingKey, error) { return tx.SealingKeys("") }
+	put(t, s, func(tx registry.Tx) error { return tx.DeleteSealingKey("a", 1<<32-1) })
+	want(t, s, []partner.SealingKey{keys[0], keys[2]}, read)
+	put(t, s, func(tx registry.Tx) error { return tx.DeleteSealingKey("a", 2) }) // not there
+	put(t, s, func(tx registry.Tx) error { return tx.DeleteSealingKey("a", 1) })
+	want(t, s, []partner.SealingKey{keys[2]}, read)
 }

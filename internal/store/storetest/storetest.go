@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) registry.Store) {
 		"nothing is found in an empty store": emptyStore,
 		"lists are ordered and filtered":     lists,
 		"replacing keeps what is final":      replacing,
+		"removing takes one row":             removing,
 		"an error takes everything back":     rollback,
 		"a failed statement spoils the rest": spoiled,
 		"a change needs its row":             unrecorded,

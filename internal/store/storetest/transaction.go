@@ -75,6 +75,7 @@ func unrecorded(t *testing.T, s registry.Store) {
 		"sealing key": func(tx registry.Tx) error {
 			return tx.PutSealingKey(partner.SealingKey{Environment: "sandbox", ID: 1, Sealed: []byte{1}, CreatedAt: moment})
 		},
+		"removal of a sealing key": func(tx registry.Tx) error { return tx.DeleteSealingKey("sandbox", 1) },
 	} {
 		if err := s.Update(context.Background(), write); !errors.Is(err, store.ErrUnrecorded) {
 			t.Errorf("%s without a row: %v", name, err)

@@ -33,9 +33,19 @@ type Config struct {
 	// MaxConns bounds the open connections, also those still in their
 	// handshake. More are closed as soon as they are accepted. Zero: 10,000.
 	MaxConns int
+	// MaxPerPeer bounds the open connections of one peer address, so that one
+	// source cannot take all of MaxConns; an IPv6 peer is its /64, and peers
+	// whose address cannot be read count as one. More are closed as soon as they
+	// are accepted. At MaxConns or above it bounds nothing. Zero: 1,024.
+	MaxPerPeer int
+	// Exempt names the peers that MaxPerPeer does not bound: trusted proxies,
+	// which bring many callers. The address is unmapped and without zone. nil:
+	// none. It runs on the accept loop, once per connection, and must not block.
+	Exempt func(netip.Addr) bool
 	// OnRefused is told about every request and connection that ends without a
-	// handler, but for the requests that Answer is called for. nil: nobody is told. It is called from many goroutines and must
-	// not block; the peer is unmapped and without zone (security rule 22).
+	// handler, but for the requests that Answer is called for. nil: nobody is
+	// told. It is called from many goroutines, the accept loop among them, and
+	// must not block; the peer is unmapped and without zone (security rule 22).
 	OnRefused func(peer netip.AddrPort, f Fault)
 	// Answer makes the whole answer, as bytes of HTTP/1.1 that say "Connection:
 	// close", for a refused request, and is told of it instead of OnRefused, so
@@ -61,7 +71,7 @@ var (
 
 // complete checks the configuration and fills in the defaults.
 func (cfg *Config) complete() error {
-	for _, n := range []*int{&cfg.MaxHead, &cfg.MaxRequestLine, &cfg.MaxHeaderLines, &cfg.MaxHandshakes, &cfg.MaxConns} {
+	for _, n := range []*int{&cfg.MaxHead, &cfg.MaxRequestLine, &cfg.MaxHeaderLines, &cfg.MaxHandshakes, &cfg.MaxConns, &cfg.MaxPerPeer} {
 		if *n < 0 {
 			return errNegative
 		}
@@ -74,6 +84,7 @@ func (cfg *Config) complete() error {
 	cfg.MaxHeaderLines = orDefault(cfg.MaxHeaderLines, 100)
 	cfg.MaxHandshakes = orDefault(cfg.MaxHandshakes, 256)
 	cfg.MaxConns = orDefault(cfg.MaxConns, 10_000)
+	cfg.MaxPerPeer = orDefault(cfg.MaxPerPeer, 1024)
 	cfg.HandshakeTimeout = orDefault(cfg.HandshakeTimeout, 10*time.Second)
 	if cfg.MaxRequestLine > cfg.MaxHead {
 		return errHeadOrder

@@ -2,7 +2,6 @@ package strict
 
 import (
 	"crypto/tls"
-	"errors"
 	"io"
 	"net"
 	"sync/atomic"
@@ -53,6 +52,8 @@ func (c *conn) Read(p []byte) (int, error) {
 			return 0, nil
 		case c.hijacked.Load():
 			return c.readRaw(p)
+		case c.closed.Load():
+			return 0, silentError(net.ErrClosed)
 		case c.pending != None:
 			return 0, c.end(c.take())
 		case c.over.Load():
@@ -108,6 +109,11 @@ func (c *conn) readOnce(p []byte) (int, error) {
 
 // fill reads into p: what is left of an earlier read first. Where the rest of
 // a body is known, no more than that is read.
+//
+// The background read of net/http costs a read(2) that finds nothing. Waiting for
+// readability first would save it and is wrong: the runtime's poller tells of
+// new bytes once, and starting a wait (syscall.RawConn) forgets what it told, so
+// bytes that came since the last read would not be seen until more arrive.
 func (c *conn) fill(p []byte) (q []byte, fromStash bool, err error) {
 	if len(c.stash) > 0 {
 		return p[:copy(p, c.stash)], true, nil
@@ -162,7 +168,7 @@ func (c *conn) finish() {
 // old ones now. It is false when the connection was closed as idle in the
 // meantime: then the request must not start.
 func (c *conn) publishHead() bool {
-	if !c.raw.begin() {
+	if c.closed.Load() || !c.raw.begin() {
 		return false
 	}
 	c.head = c.scan.marks
@@ -234,9 +240,6 @@ func (c *conn) swallow(p []byte) (int, error) {
 	return 0, silentError(c.scan.marks.Fault)
 }
 
-// errMuted is the cause of a failed Write after the end inside a head.
-var errMuted = errors.New("the strict reader has ended the connection")
-
 func (c *conn) readRaw(p []byte) (int, error) {
 	if len(c.stash) > 0 {
 		n := copy(p, c.stash)
@@ -246,21 +249,9 @@ func (c *conn) readRaw(p []byte) (int, error) {
 	return c.tls.Read(p)
 }
 
-// Write sends p, unless the connection has ended inside a head. Then net/http,
-// which parses what it has of a broken line, could still answer in its own way.
-func (c *conn) Write(p []byte) (int, error) {
-	if c.muted.Load() {
-		return 0, silentError(errMuted)
-	}
-	return c.tls.Write(p)
-}
-
 func (c *conn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 func (c *conn) LocalAddr() net.Addr                  { return c.tls.LocalAddr() }
 func (c *conn) RemoteAddr() net.Addr                 { return c.tls.RemoteAddr() }
 func (c *conn) SetDeadline(t time.Time) error        { return c.tls.SetDeadline(t) }
 func (c *conn) SetReadDeadline(t time.Time) error    { return c.tls.SetReadDeadline(t) }
 func (c *conn) SetWriteDeadline(t time.Time) error   { return c.tls.SetWriteDeadline(t) }
-
-// CloseWrite ends our side; net/http calls it before a late Close.
-func (c *conn) CloseWrite() error { return c.tls.CloseWrite() }

@@ -9,8 +9,8 @@
 // parsers could read in two ways. The attack it answers is request smuggling
 // (security rule 24, RFC 9112 §11.2): bytes that this gateway takes for one
 // request and the upstream, or a proxy in front, takes for two. It also bounds
-// what a stranger may cost before a request exists: handshakes, connections,
-// head size, header lines.
+// what a stranger may cost before a request exists: handshakes, connections in
+// all and of one peer, head size, header lines.
 //
 // A fault ends in one of two ways. Where net/http would still run the handler,
 // the request is marked, and the handler refuses it in the API's own format

@@ -180,6 +180,7 @@ func TestConfigIsChecked(t *testing.T) {
 		"negative timeout":  func(c *strict.Config) { c.HandshakeTimeout = -1 },
 		"line above head":   func(c *strict.Config) { c.MaxHead, c.MaxRequestLine = 100, 101 },
 		"negative maxconns": func(c *strict.Config) { c.MaxConns = -1 },
+		"negative per peer": func(c *strict.Config) { c.MaxPerPeer = -1 },
 	} {
 		inner := &net.TCPListener{}
 		cfg := good()

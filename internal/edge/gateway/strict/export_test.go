@@ -17,6 +17,20 @@ func NewPlainConn(c transport, cfg Config) net.Conn {
 	return newConn(c, raw, l)
 }
 
+// The bounds of a goodbye, for tests in a bubble of their own time.
+const (
+	LingerTimeout   = lingerTimeout
+	FarewellTimeout = farewellTimeout
+)
+
+// Held returns how many connections hold a place in l, and for how many sources
+// there is a count.
+func Held(l *Listener) (conns, sources int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns), len(l.sources)
+}
+
 // CloseAsIdle does to a connection of NewPlainConn what CloseIdle does to one
 // that has no request yet, at a moment that the test chooses.
 func CloseAsIdle(c net.Conn) bool {

@@ -1,9 +1,6 @@
 package strict
 
-import (
-	"errors"
-	"net"
-)
+import "net"
 
 // Fault names what was wrong with the bytes of a connection. The list is
 // closed; the zero value, None, means that nothing was found. A Fault is also
@@ -104,6 +101,8 @@ const (
 	HandshakeTimeout
 	// TooManyConns: Config.MaxConns connections were open.
 	TooManyConns
+	// TooManyFromPeer: Config.MaxPerPeer connections of this peer were open.
+	TooManyFromPeer
 
 	faultCount
 )
@@ -134,17 +133,6 @@ func (f Fault) Error() string { return "request framing: " + f.String() }
 // end the connection without the handler and are told to Config.OnRefused.
 // FoldedHeader can do both.
 func (f Fault) Marked() bool { return f > None && f <= BadTrailer }
-
-// FaultOf finds the fault inside the error that a body read returned, also
-// where that error was wrapped. False means that the error has another cause, or
-// that net/http replaced it, as it does for trailers: MarksOf knows in any case.
-func FaultOf(err error) (Fault, bool) {
-	var f Fault
-	if errors.As(err, &f) {
-		return f, true
-	}
-	return None, false
-}
 
 // closes reports whether a marked fault leaves the framing in doubt.
 func (f Fault) closes() bool { return f.Marked() && f != NonASCIITarget }
@@ -197,4 +185,5 @@ var faultNames = [faultCount]string{
 	HandshakeFailed:    "handshake_failed",
 	HandshakeTimeout:   "handshake_timeout",
 	TooManyConns:       "too_many_connections",
+	TooManyFromPeer:    "too_many_from_peer",
 }

@@ -34,6 +34,9 @@ type rawConn struct {
 	seen     bool      // the first byte was looked at
 	plain    bool      // and it was not TLS
 	placed   bool      // it holds a place among the handshakes being computed
+
+	source  netip.Addr // whom it counts for; see claim
+	counted bool       // false: exempt, it counts for nobody
 }
 
 // Read gives up the handshake's place while it waits for the peer, so that

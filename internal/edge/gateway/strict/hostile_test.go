@@ -1,6 +1,7 @@
 package strict_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,7 +51,7 @@ func checkHostile(t *testing.T, d *door, tc hostile, answer string) {
 		t.Errorf("start %v, body error %v; want none and an error", first.Start, first.Err)
 	}
 	// net/http replaces the error where it meets one while looking for trailers.
-	if f, _ := strict.FaultOf(first.Err); tc.fromBody && f != tc.want && tc.want != strict.BadTrailer {
+	if tc.fromBody && !errors.Is(first.Err, tc.want) && tc.want != strict.BadTrailer {
 		t.Errorf("fault in the body's error %v, want %v", first.Err, tc.want)
 	}
 	if !strings.Contains(answer, "api refusal: "+tc.want.String()) {

@@ -21,10 +21,11 @@ type Listener struct {
 	slots   chan struct{} // one per handshake being computed
 	closing chan struct{}
 
-	mu     sync.Mutex
-	shut   bool
-	conns  map[*rawConn]struct{}
-	closed error // of inner.Close
+	mu      sync.Mutex
+	shut    bool
+	conns   map[*rawConn]struct{}
+	sources map[netip.Addr]int // how many of conns each source has
+	closed  error              // of inner.Close
 }
 
 type accepted struct {
@@ -49,6 +50,7 @@ func New(inner net.Listener, cfg Config) (*Listener, error) {
 		slots:   make(chan struct{}, cfg.MaxHandshakes),
 		closing: make(chan struct{}),
 		conns:   make(map[*rawConn]struct{}),
+		sources: make(map[netip.Addr]int),
 	}, nil
 }
 
@@ -103,7 +105,7 @@ func (l *Listener) CloseIdle() {
 func (l *Listener) closePhaseLocked(phase int32) {
 	for raw := range l.conns {
 		if raw.phase.CompareAndSwap(phase, phaseEnded) {
-			delete(l.conns, raw)
+			l.dropLocked(raw)
 			_ = raw.Conn.Close()
 		}
 	}
@@ -152,35 +154,15 @@ func (l *Listener) admit(c net.Conn) {
 		return
 	}
 	raw := &rawConn{Conn: c, l: l, peer: peer}
-	full, ok := l.track(raw)
-	if !ok {
+	l.claim(raw)
+	if f, ok := l.track(raw); !ok {
 		_ = c.Close()
-		if full {
-			l.refused(peer, TooManyConns)
+		if f != None {
+			l.refused(peer, f)
 		}
 		return
 	}
 	go l.handshake(raw)
-}
-
-// track counts a connection in. Not ok: the listener is closed, or full.
-func (l *Listener) track(raw *rawConn) (full, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.shut {
-		return false, false
-	}
-	if len(l.conns) >= l.cfg.MaxConns {
-		return true, false
-	}
-	l.conns[raw] = struct{}{}
-	return false, true
-}
-
-func (l *Listener) untrack(raw *rawConn) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.conns, raw)
 }
 
 func (l *Listener) refused(peer netip.AddrPort, f Fault) {
@@ -199,15 +181,4 @@ func (l *Listener) answer(peer netip.AddrPort, f Fault) []byte {
 		return b
 	}
 	return ownAnswer(f)
-}
-
-// peerOf reads the peer's address, unmapped and without zone (security rule
-// 22). The zero value: it cannot be read.
-func peerOf(c net.Conn) netip.AddrPort {
-	tcp, ok := c.RemoteAddr().(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
 }

@@ -10,7 +10,7 @@ import (
 // keep it longer. What is learned while the body is read (BadChunk,
 // ChunkExtension, BadTrailer, HasTrailers) appears in a new *Marks: call
 // MarksOf again after the body. A fault in the body also makes its read fail,
-// mostly with an error that FaultOf understands (net/http replaces the one of
+// mostly with an error that wraps the Fault (net/http replaces the one of
 // BadTrailer): an error of the body and the new marks are both reasons to
 // refuse. net/http cancels the request's context with such an error; the
 // connection can still be answered.

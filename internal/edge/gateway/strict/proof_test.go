@@ -3,6 +3,7 @@ package strict_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -102,7 +103,7 @@ func TestNothingFollowsAMarkedHead(t *testing.T) {
 		t.Errorf("background read gave %d, %v; want EOF", n, err)
 	}
 	n, err := c.Read(buf)
-	if f, ok := strict.FaultOf(err); n != 0 || !ok || f != strict.BareLF {
+	if n != 0 || !errors.Is(err, strict.BareLF) {
 		t.Errorf("read gave %d, %v", n, err)
 	}
 	if _, err := c.Write([]byte("HTTP/1.1 400")); err != nil {

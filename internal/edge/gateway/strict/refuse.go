@@ -1,17 +1,14 @@
 package strict
 
 import (
-	"io"
+	"errors"
 	"net"
 	"strconv"
 	"time"
 )
 
-const (
-	answerTimeout = time.Second            // to write our 400
-	lingerTimeout = 500 * time.Millisecond // to let the peer read an answer
-	lingerBytes   = 256 << 10
-)
+// answerTimeout bounds the writing of our 400.
+const answerTimeout = time.Second
 
 // refuse answers a request that net/http must not see. It runs inside a Read
 // for the next head, so no handler is writing.
@@ -31,25 +28,17 @@ func ownAnswer(f Fault) []byte {
 		strconv.Itoa(len(body)) + "\r\n\r\n" + body)
 }
 
-// Close ends the connection. After a fault there may be unread bytes, and
-// closing over them would reset the connection before the peer has read the
-// answer: so our side is closed first and the rest is drained, within bounds.
-// It never blocks on the peer.
-func (c *conn) Close() error {
-	if !c.closed.CompareAndSwap(false, true) {
-		return net.ErrClosed
-	}
-	if c.over.Load() && !c.hijacked.Load() {
-		go c.linger()
-		return nil
-	}
-	return c.tls.Close()
-}
+// errMuted is the cause of a failed Write after the end inside a head.
+var errMuted = errors.New("the strict reader has ended the connection")
 
-func (c *conn) linger() {
-	_ = c.tls.SetDeadline(time.Now().Add(lingerTimeout))
-	_ = c.tls.CloseWrite()
-	c.raw.closeWrite()
-	_, _ = io.CopyN(io.Discard, c.raw.Conn, lingerBytes)
-	_ = c.raw.Close()
+// Write sends p, unless the connection has ended inside a head. Then net/http,
+// which parses what it has of a broken line, could still answer in its own way.
+func (c *conn) Write(p []byte) (int, error) {
+	switch {
+	case c.muted.Load():
+		return 0, silentError(errMuted)
+	case c.closed.Load():
+		return 0, net.ErrClosed
+	}
+	return c.tls.Write(p)
 }

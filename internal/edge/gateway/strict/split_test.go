@@ -65,6 +65,7 @@ func TestEveryFaultIsProvoked(t *testing.T) {
 		strict.HandshakeFailed:  "TestOnlyTLS12And13",
 		strict.HandshakeTimeout: "TestHandshakeTimeout",
 		strict.TooManyConns:     "TestMaxConns",
+		strict.TooManyFromPeer:  "TestMaxPerPeer",
 	}
 	provoked := map[strict.Fault]bool{}
 	for _, tc := range hostileCorpus() {

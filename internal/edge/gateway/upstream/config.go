@@ -34,9 +34,15 @@ type Config struct {
 	IdleTimeout time.Duration
 
 	// MaxConns bounds the connections, in use and idle; over TLS, where one
-	// connection may carry many, it bounds the running requests. One more is
-	// ErrOverloaded. Default 512.
+	// connection may carry many, it bounds the running requests. One more waits
+	// for its turn. Default 512.
 	MaxConns int
+	// QueueTimeout bounds the wait for one of them; then the request is
+	// ErrOverloaded. The one that has waited longest is next. Default 1 s.
+	QueueTimeout time.Duration
+	// MaxWaiting bounds the requests that wait; one more is ErrOverloaded at
+	// once. Default 1024.
+	MaxWaiting int
 	// MaxIdle bounds the idle ones among them. Default 128.
 	MaxIdle int
 	// MaxHeaderBytes bounds the head of one answer. Default 64 KiB, at most
@@ -83,9 +89,11 @@ func (c *Config) complete() error {
 		{&c.WriteTimeout, 30 * time.Second, "WriteTimeout"},
 		{&c.BodyTimeout, 60 * time.Second, "BodyTimeout"},
 		{&c.IdleTimeout, 60 * time.Second, "IdleTimeout"},
+		{&c.QueueTimeout, time.Second, "QueueTimeout"},
 	}
 	counts := []bound[int]{
 		{&c.MaxConns, 512, "MaxConns"},
+		{&c.MaxWaiting, 1024, "MaxWaiting"},
 		{&c.MaxIdle, 128, "MaxIdle"},
 		{&c.MaxHeaderBytes, 64 << 10, "MaxHeaderBytes"},
 		{&c.MaxHeaderLines, 100, "MaxHeaderLines"},

@@ -49,6 +49,8 @@ type conn struct {
 	sent     bool          // a byte of the request may have left
 	got      bool          // a byte of an answer has come
 	writer   *writer       // sends a large body meanwhile
+	bulky    bool          // the request may have been more than the peer has taken
+	early    bool          // the answer came before all of it was sent
 
 	deadline time.Time // what the socket was told last
 }
@@ -68,15 +70,15 @@ func newConn(nc net.Conn) *conn {
 // begin starts an exchange: nothing sent, nothing received.
 func (c *conn) begin(ctx context.Context) {
 	c.ctx, c.stop, c.watching = ctx, nil, ctx.Done() == nil
-	c.silence, c.sent, c.got, c.writer = 0, false, false, nil
+	c.silence, c.sent, c.got, c.writer, c.bulky, c.early = 0, false, false, nil, false, false
 	c.head.reset()
 }
 
 // end ends the exchange and reports whether the connection may be used again,
 // if that is wanted: the caller did not cancel meanwhile, all of the request was
-// sent and nothing is left in the buffer.
+// sent before the answer came, and nothing is left in the buffer.
 func (c *conn) end(wanted bool) bool {
-	whole := wanted && c.r == c.w && c.settle()
+	whole := wanted && c.r == c.w && c.settle() && c.taken()
 	if c.stop != nil && !c.stop() {
 		whole = false
 	}
@@ -193,27 +195,6 @@ func (c *conn) broken(step string, err error) error {
 	return fail(ErrUnreachable, step, err)
 }
 
-// fill receives more into the buffer. An end of the connection is always an
-// error here.
-func (c *conn) fill() error {
-	if c.r == c.w {
-		c.r, c.w = 0, 0
-	}
-	n, err := c.Read(c.buf[c.w:])
-	c.w += n
-	if err == io.EOF {
-		return c.truncated()
-	}
-	return err
-}
-
-func (c *conn) truncated() error {
-	if !c.got {
-		return fail(ErrUnreachable, "read", io.EOF)
-	}
-	return fail(ErrInvalidAnswer, "answer ends early", io.ErrUnexpectedEOF)
-}
-
 // silent reports whether an idle connection is still open and nothing has
 // arrived on it. A late byte would become the answer to the next request. One
 // that arrives after this look cannot be told from an answer: HTTP/1.1 has no
@@ -226,24 +207,13 @@ func (c *conn) silent() bool {
 	return c.raw.Control(c.probe) == nil && c.quiet
 }
 
-// buffered returns what was received and not used yet.
-func (c *conn) buffered() []byte { return c.buf[c.r:c.w] }
-
-// room makes space for more bytes after the buffered ones, which it moves to the
-// front; the buffer never grows beyond most.
-func (c *conn) room(most int) bool {
-	if c.w < len(c.buf) {
-		return true
+// taken reports whether the peer took the whole request before it answered. One
+// that did not may never read the rest, and what comes next on the connection
+// would wait behind it.
+func (c *conn) taken() bool {
+	if c.early || !c.bulky {
+		return !c.early
 	}
-	held := c.w - c.r
-	if held >= most {
-		return false
-	}
-	to := c.buf
-	if c.r == 0 {
-		to = make([]byte, min(2*len(c.buf), max(most, smallBuffer)))
-	}
-	copy(to, c.buffered())
-	c.buf, c.r, c.w = to, 0, held
-	return true
+	empty := false
+	return c.raw != nil && c.raw.Control(func(fd uintptr) { empty = socketSent(int(fd)) }) == nil && empty
 }

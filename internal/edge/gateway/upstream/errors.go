@@ -22,7 +22,8 @@ var (
 	ErrInvalidAnswer = errors.New("upstream answer invalid")
 	// ErrCanceled: the caller's context was cancelled.
 	ErrCanceled = errors.New("upstream request canceled")
-	// ErrOverloaded: all MaxConns connections are in use. Nothing was sent.
+	// ErrOverloaded: all MaxConns connections are in use and none became free
+	// within QueueTimeout, or MaxWaiting others wait already. Nothing was sent.
 	ErrOverloaded = errors.New("upstream connections exhausted")
 	// ErrInvalidRequest: the request cannot be written unambiguously. Nothing
 	// was sent; it is a fault of the code that called.

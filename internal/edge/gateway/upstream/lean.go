@@ -13,17 +13,19 @@ const maxInterim = 5
 
 // lean is the HTTP/1.1 client for plain http upstreams.
 type lean struct {
-	cfg  Config
-	pool *pool
-	outs sync.Pool // *[]byte: heads and small bodies on their way out
+	cfg   Config
+	queue *queue
+	pool  *pool
+	outs  sync.Pool // *[]byte: heads and small bodies on their way out
 }
 
 func newLean(cfg Config) *lean {
-	return &lean{cfg: cfg, pool: newPool(cfg)}
+	return &lean{cfg: cfg, queue: newQueue(cfg), pool: newPool(cfg)}
 }
 
 // Close closes idle connections; see Doer.
 func (l *lean) Close() error {
+	l.queue.close()
 	l.pool.close()
 	return nil
 }
@@ -53,12 +55,22 @@ func (l *lean) recycle(out *[]byte) {
 	}
 }
 
-// send tries a pooled connection and, if that was stale without harm, once more
-// on a fresh one.
+// send waits for a place and exchanges request and answer. Whoever ends the
+// exchange leaves the place: here if it fails, else the stream of its answer.
 func (l *lean) send(ctx context.Context, method string, out, late []byte, resp *Response) error {
-	if err := ended(ctx); err != nil {
+	if err := l.queue.enter(ctx); err != nil {
 		return err
 	}
+	err := l.try(ctx, method, out, late, resp)
+	if err != nil {
+		l.queue.leave()
+	}
+	return err
+}
+
+// try takes a pooled connection and, if that was stale without harm, once more
+// a fresh one.
+func (l *lean) try(ctx context.Context, method string, out, late []byte, resp *Response) error {
 	c, err := l.pool.get(ctx)
 	if err != nil {
 		return err
@@ -90,31 +102,25 @@ func (l *lean) exchange(ctx context.Context, c *conn, method string, out, late [
 	}
 	if err != nil {
 		c.end(false)
-		l.pool.drop(c)
+		c.close()
 		return err
 	}
 	l.deliver(c, method, resp)
 	return nil
 }
 
-// write sends the head and a small body, with one system call, and starts the
-// sending of a large one.
+// write sends the head and a small body, with one system call if the socket
+// takes them at once, and starts the sending of a large one.
 func (l *lean) write(c *conn, out, late []byte) error {
 	now := time.Now()
 	limit := now.Add(l.cfg.WriteTimeout)
-	for len(out) > 0 {
-		// A turn may wait for the answer as well, so it has no longer than that.
-		if err := c.arm(now, now.Add(min(limit.Sub(now), l.cfg.Timeout))); err != nil {
-			return c.broken("set deadline", err)
-		}
-		n, err := l.part(c, out, late == nil)
-		c.sent = c.sent || n > 0
+	c.bulky = late != nil || len(out) > smallBuffer
+	for first := true; len(out) > 0; first = false {
+		n, err := l.part(c, out, first, late == nil, now, limit)
 		if err != nil {
-			if err := c.resume("write", err, limit); err != nil {
-				return err
-			}
+			return err
 		}
-		if out = out[n:]; len(out) > 0 {
+		if out = out[n:]; len(out) > 0 || !first {
 			now = time.Now()
 		}
 	}
@@ -126,13 +132,30 @@ func (l *lean) write(c *conn, out, late []byte) error {
 	return nil
 }
 
-// part writes once. A turn makes sense only if out ends the request; what the
-// socket did not take of it is written in the ordinary way.
-func (l *lean) part(c *conn, out []byte, last bool) (int, error) {
-	if last && !c.sent {
-		return c.post(out)
+// part sends what the socket takes of out. The first part does not wait for
+// room, the others do. A used connection that has none for the first byte is
+// stuck with an earlier request.
+func (l *lean) part(c *conn, out []byte, first, whole bool, now, limit time.Time) (n int, err error) {
+	until := limit
+	if first && whole { // it may wait for the answer as well, so it has no longer than that
+		until = now.Add(min(limit.Sub(now), l.cfg.Timeout))
 	}
-	return c.nc.Write(out)
+	if err := c.arm(now, until); err != nil {
+		return 0, c.broken("set deadline", err)
+	}
+	if first {
+		n, err = c.post(out, whole)
+	} else {
+		n, err = c.nc.Write(out)
+	}
+	c.sent = c.sent || n > 0
+	if err != nil {
+		err = c.resume("write", err, limit)
+	}
+	if err == nil && c.reused && !c.sent {
+		err = fail(ErrUnreachable, "connection takes nothing", nil)
+	}
+	return n, err
 }
 
 // answer reads heads until the final one.
@@ -179,6 +202,7 @@ func (l *lean) deliver(c *conn, method string, resp *Response) {
 	resp.Status = h.status
 	h.header(c.buffered(), resp.Header)
 	c.r += h.pos
+	c.early = c.writer.unsent()
 	c.limit, c.silence = time.Time{}, l.cfg.BodyTimeout
 	resp.body.begin(l, c, method)
 	if resp.body.kind == noBody {

@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// appendHead appends the request line and head of r to out. It refuses, before
-// anything can be sent, what an upstream could read in another way than the
-// caller meant.
+// appendHead appends the request line and head of r to out. It refuses what an
+// upstream could read in another way than the caller meant; out is of no use
+// then and must not be sent.
 func appendHead(out []byte, r *Request, host string) ([]byte, error) {
-	if err := r.check(); err != nil {
+	if err := r.checkLine(); err != nil {
 		return out, err
 	}
 	if r.Host != "" {
@@ -26,23 +26,38 @@ func appendHead(out []byte, r *Request, host string) ([]byte, error) {
 		out = strconv.AppendInt(out, int64(len(r.Body)), 10)
 		out = append(out, '\r', '\n')
 	}
-	for name, values := range r.Header {
-		if notForwarded(name) {
-			continue
+	out, err := appendFields(out, r.Header)
+	return append(out, '\r', '\n'), err
+}
+
+// appendFields checks and writes in one walk: the second walk over a map would
+// cost as much as all the rest. Fields that are not forwarded are checked, too,
+// so that both implementations refuse alike.
+func appendFields(out []byte, h http.Header) ([]byte, error) {
+	for name, values := range h {
+		if !validName(name) {
+			return out, errFieldName
 		}
+		hidden := notForwarded(name)
 		for _, value := range values {
+			if !all(value, isValue) {
+				return out, errFieldValue
+			}
+			if hidden {
+				continue
+			}
 			out = append(out, name...)
 			out = append(out, ':', ' ')
 			out = append(out, value...)
 			out = append(out, '\r', '\n')
 		}
 	}
-	return append(out, '\r', '\n'), nil
+	return out, nil
 }
 
-// check refuses a request that cannot be written unambiguously. Both
-// implementations ask it, so that they refuse alike.
-func (r *Request) check() error {
+// checkLine refuses a request whose method, target or host cannot be written
+// unambiguously. Both implementations ask it, so that they refuse alike.
+func (r *Request) checkLine() error {
 	switch {
 	case !validName(r.Method):
 		return fail(ErrInvalidRequest, "method", nil)
@@ -57,17 +72,23 @@ func (r *Request) check() error {
 	case r.Host != "" && !validHost(r.Host):
 		return fail(ErrInvalidRequest, "host", nil)
 	}
-	return checkFields(r.Header)
+	return nil
 }
 
+var (
+	errFieldName  = fail(ErrInvalidRequest, "header name", nil)
+	errFieldValue = fail(ErrInvalidRequest, "byte in header value", nil)
+)
+
+// checkFields refuses what appendFields does.
 func checkFields(h http.Header) error {
 	for name, values := range h {
 		if !validName(name) {
-			return fail(ErrInvalidRequest, "header name", nil)
+			return errFieldName
 		}
 		for _, value := range values {
 			if !all(value, isValue) {
-				return fail(ErrInvalidRequest, "byte in header value", nil)
+				return errFieldValue
 			}
 		}
 	}

@@ -7,20 +7,22 @@ import (
 	"time"
 )
 
-// pool keeps the connections of one upstream. The one used last is taken first,
-// so that a pool which was once large shrinks by idleness.
+// pool keeps the idle connections of one upstream. The one used last is taken
+// first, so that a pool which was once large shrinks by idleness.
+//
+// Whoever calls get or dial holds a place in the queue, and gives it back only
+// after the connection. A connection is made when none is idle, that is when all
+// the others belong to other places; so there are never more than places.
 type pool struct {
 	addr    string
 	dialFor time.Duration
 	idleFor time.Duration
-	maxOpen int
 	maxIdle int
 	dialer  func(ctx context.Context, network, addr string) (net.Conn, error)
 	clock   func() time.Time
 
 	mu     sync.Mutex
 	idle   []*conn // oldest first
-	open   int     // idle and in use
 	closed bool
 	sweep  *time.Timer // closes idle connections when no request comes by
 }
@@ -28,7 +30,7 @@ type pool struct {
 func newPool(cfg Config) *pool {
 	return &pool{
 		addr: address(cfg.URL), dialFor: cfg.DialTimeout, idleFor: cfg.IdleTimeout,
-		maxOpen: cfg.MaxConns, maxIdle: cfg.MaxIdle, dialer: cfg.Dial, clock: cfg.Clock,
+		maxIdle: cfg.MaxIdle, dialer: cfg.Dial, clock: cfg.Clock,
 	}
 }
 
@@ -43,7 +45,7 @@ func (p *pool) get(ctx context.Context) (*conn, error) {
 			c.reused = true
 			return c, nil
 		}
-		p.drop(c)
+		c.close()
 	}
 }
 
@@ -60,16 +62,12 @@ func (p *pool) pop() (*conn, bool) {
 	return c, true
 }
 
-// dial makes a connection if one more is allowed.
+// dial makes a connection.
 func (p *pool) dial(ctx context.Context) (*conn, error) {
-	if err := p.reserve(); err != nil {
-		return nil, err
-	}
 	timed, cancel := context.WithTimeout(ctx, p.dialFor)
 	defer cancel()
 	nc, err := p.dialer(timed, "tcp", p.addr)
 	if err != nil {
-		p.release()
 		if gone := ended(ctx); gone != nil {
 			return nil, gone
 		}
@@ -78,37 +76,11 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 	return newConn(nc), nil
 }
 
-func (p *pool) reserve() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return fail(ErrUnreachable, "client", net.ErrClosed)
-	}
-	if p.open >= p.maxOpen {
-		return fail(ErrOverloaded, "all in use", nil)
-	}
-	p.open++
-	return nil
-}
-
 // forget takes the n oldest idle connections, which are closed, off the list.
 func (p *pool) forget(n int) {
-	p.open -= n
 	left := copy(p.idle, p.idle[n:])
 	clear(p.idle[left:])
 	p.idle = p.idle[:left]
-}
-
-func (p *pool) release() {
-	p.mu.Lock()
-	p.open--
-	p.mu.Unlock()
-}
-
-// drop closes a connection that get or dial gave out.
-func (p *pool) drop(c *conn) {
-	c.close()
-	p.release()
 }
 
 // put takes back a connection whose exchange ended whole.
@@ -124,7 +96,7 @@ func (p *pool) put(c *conn) {
 	}
 	p.mu.Unlock()
 	if !kept {
-		p.drop(c)
+		c.close()
 	}
 }
 

@@ -21,7 +21,7 @@ func TestPoolRefusesMoreThanMaxConns(t *testing.T) {
 		hold := func(w *wire) { w.exchange("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"); w.ended() }
 		answer := func(w *wire) { w.exchange(ok("free")); w.ended() }
 		u := serve(t, hold, hold, answer)
-		d := client(t, upstream.Config{URL: u, MaxConns: 2, Standard: standard}, nil)
+		d := client(t, upstream.Config{URL: u, MaxConns: 2, QueueTimeout: brief, Standard: standard}, nil)
 		r := &upstream.Request{Method: "GET", Target: "/"}
 		first, second := open(t, d, t.Context(), r), open(t, d, t.Context(), r)
 		if _, err := ask(d, "GET", "/"); !errors.Is(err, upstream.ErrOverloaded) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,7 @@ type remote struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+	loan   *loan // the request's body, if there is anything to take back
 	body   io.ReadCloser
 	err    error // how it ended
 	over   bool
@@ -56,7 +58,18 @@ func (e *remote) classify(err error) error {
 	return fail(ErrUnreachable, "exchange", err)
 }
 
-// end releases what the exchange holds. It may be called more than once.
+// abandon ends an exchange whose answer, if there is one, is not wanted. The
+// transport is told first, so that it does not wait for the upstream.
+func (e *remote) abandon(res *http.Response) {
+	e.cancel(errClosed)
+	if res != nil {
+		_ = res.Body.Close()
+	}
+	e.end()
+}
+
+// end releases what the exchange holds; afterwards nobody reads the request. It
+// may be called more than once.
 func (e *remote) end() {
 	if e.over {
 		return
@@ -64,7 +77,8 @@ func (e *remote) end() {
 	e.over = true
 	e.timer.Stop()
 	e.cancel(nil)
-	e.s.running.Add(-1)
+	e.loan.recall()
+	e.s.queue.leave()
 	if e.s.closed.Load() {
 		e.s.transport.CloseIdleConnections()
 	}
@@ -93,7 +107,7 @@ func (e *remote) Read(p []byte) (int, error) {
 // Close ends the exchange. It may be called more than once.
 func (e *remote) Close() error {
 	if e.err == nil {
-		e.timer.Stop()
+		e.cancel(errClosed)
 		_ = e.body.Close()
 		e.end()
 	}

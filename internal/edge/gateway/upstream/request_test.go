@@ -150,3 +150,23 @@ func TestRule24RefusesInjection(t *testing.T) {
 		}
 	})
 }
+
+// A request that is refused in the middle of its fields leaves nothing behind
+// for the next one.
+func TestRule24RefusedRequestLeavesNothingBehind(t *testing.T) {
+	both(t, func(t *testing.T, standard bool) {
+		var head string
+		u := serve(t, func(w *wire) { head, _ = w.request(); w.send(ok("")); w.ended() })
+		d := client(t, upstream.Config{URL: u, Standard: standard}, nil)
+		var resp upstream.Response
+		bad := http.Header{"A": {"left behind"}, "B": {"left behind"}, "C": {"left behind", "\n"}}
+		if err := d.Do(t.Context(), &upstream.Request{Method: "GET", Target: "/", Header: bad}, &resp); !errors.Is(err, upstream.ErrInvalidRequest) {
+			t.Fatalf("error %v, want an invalid request", err)
+		}
+		mustAsk(t, d, "GET", "/", "")
+		_ = d.Close()
+		if head != "GET / HTTP/1.1\r\nHost: "+u.Host+"\r\n\r\n" {
+			t.Fatalf("sent %q", head)
+		}
+	})
+}

@@ -1,11 +1,9 @@
 package upstream
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -20,12 +18,12 @@ import (
 type standard struct {
 	cfg       Config
 	transport *http.Transport
-	running   atomic.Int64
+	queue     *queue
 	closed    atomic.Bool
 }
 
 func newStandard(cfg Config) *standard {
-	return &standard{cfg: cfg, transport: newTransport(cfg)}
+	return &standard{cfg: cfg, queue: newQueue(cfg), transport: newTransport(cfg)}
 }
 
 // newTransport switches off what the standard transport does on its own:
@@ -59,6 +57,7 @@ func newTransport(cfg Config) *http.Transport {
 // Close closes idle connections; see Doer.
 func (s *standard) Close() error {
 	s.closed.Store(true)
+	s.queue.close()
 	s.transport.CloseIdleConnections()
 	return nil
 }
@@ -72,21 +71,14 @@ func (s *standard) Do(ctx context.Context, r *Request, resp *Response) error {
 	if err := s.admit(ctx, r); err != nil {
 		return err
 	}
-	if s.running.Add(1) > int64(s.cfg.MaxConns) {
-		s.running.Add(-1)
-		return fail(ErrOverloaded, "all in use", nil)
-	}
 	e := s.begin(ctx)
 	res, err := s.roundTrip(e, r)
 	if err == nil {
 		err = s.checkAnswer(res)
 	}
 	if err != nil {
-		if res != nil {
-			_ = res.Body.Close()
-		}
 		err = e.classify(err)
-		e.end()
+		e.abandon(res)
 		return err
 	}
 	e.timer.Stop() // from here on every read of the body has its own time
@@ -102,14 +94,15 @@ func (s *standard) Do(ctx context.Context, r *Request, resp *Response) error {
 	return nil
 }
 
+// admit checks the request and takes a place for it.
 func (s *standard) admit(ctx context.Context, r *Request) error {
-	if err := r.check(); err != nil {
+	if err := r.checkLine(); err != nil {
 		return err
 	}
-	if s.closed.Load() {
-		return fail(ErrUnreachable, "client", net.ErrClosed)
+	if err := checkFields(r.Header); err != nil {
+		return err
 	}
-	return ended(ctx)
+	return s.queue.enter(ctx)
 }
 
 func (s *standard) roundTrip(e *remote, r *Request) (*http.Response, error) {
@@ -122,7 +115,7 @@ func (s *standard) roundTrip(e *remote, r *Request) (*http.Response, error) {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, ContentLength: int64(len(r.Body)),
 	}
 	if len(r.Body) > 0 {
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.Body)), nil }
+		e.loan, req.GetBody = lend(r.Body)
 		req.Body, _ = req.GetBody()
 	} else if r.HasLength {
 		req.Body, req.TransferEncoding = http.NoBody, []string{"identity"} // asks for "Content-Length: 0"
@@ -151,9 +144,11 @@ func targetURL(base *url.URL, target string) (*url.URL, error) {
 // outgoing is the header as the transport must see it: an empty User-Agent, or
 // it would add its own; and with an unsafe method no key by which it would take
 // the request for one that may be sent twice (the name is sent all the same, in
-// lower case).
+// lower case). It is a copy, since the transport may still read it when it has
+// failed.
 func outgoing(r *Request) http.Header {
 	h := make(http.Header, len(r.Header)+1)
+	all := make([]string, 0, 2*len(r.Header))
 	for name, values := range r.Header {
 		if notForwarded(name) {
 			continue
@@ -161,7 +156,9 @@ func outgoing(r *Request) http.Header {
 		if !safe(r.Method) && strings.HasSuffix(name, "Idempotency-Key") {
 			name = strings.ToLower(name)
 		}
-		h[name] = values
+		start := len(all)
+		all = append(all, values...)
+		h[name] = all[start:len(all):len(all)]
 	}
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = nil

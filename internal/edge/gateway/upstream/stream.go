@@ -61,8 +61,9 @@ func (s *stream) finish(err error) error {
 	if c.end(s.keep && (err == nil || err == io.EOF)) {
 		s.l.pool.put(c)
 	} else {
-		s.l.pool.drop(c)
+		c.close()
 	}
+	s.l.queue.leave()
 	return err
 }
 

@@ -66,7 +66,7 @@ func TestRule26SilentBodyTimesOut(t *testing.T) {
 func TestTimeoutsDoNotRunWhileTheCallerPauses(t *testing.T) {
 	both(t, func(t *testing.T, standard bool) {
 		t.Parallel()
-		const start, pause = 500 * time.Millisecond, 1600 * time.Millisecond // longer than the three before the body
+		const start, pause = time.Second, 3200 * time.Millisecond // longer than the three before the body
 		next := make(chan struct{})
 		defer close(next)
 		u := serve(t, func(w *wire) {

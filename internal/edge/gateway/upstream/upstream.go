@@ -13,12 +13,19 @@ type Doer interface {
 	// answer and its Body is empty. Errors: see ErrUnreachable and its
 	// neighbours.
 	//
-	// r and its Body must stay unchanged until resp.Body has been closed or
-	// read to its end: an upstream may answer before it has read everything.
+	// If all connections are in use, Do first waits for one in turn, see
+	// Config.QueueTimeout.
+	//
+	// r and its Body must stay unchanged until Do has failed, or until resp.Body
+	// has been closed or read to an error, io.EOF included: an upstream may
+	// answer before it has read everything. From then on nobody reads them any
+	// more, also where the sending was cut short, so that their memory may be
+	// cleared and used for another request at once.
 	Do(ctx context.Context, r *Request, resp *Response) error
 
 	// Close closes idle connections; running exchanges end undisturbed and
-	// their connections are closed afterwards. A later Do is ErrUnreachable.
+	// their connections are closed afterwards. A later Do is ErrUnreachable, and
+	// so is one that still waits for a connection.
 	Close() error
 }
 

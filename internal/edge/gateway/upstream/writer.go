@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -16,6 +17,9 @@ const largeBody = 64 << 10
 type writer struct {
 	done chan struct{}
 	err  error // valid once done is closed
+
+	mu   sync.Mutex // held while the socket is given more
+	left []byte     // what it has not taken
 }
 
 // startWriter sends body until limit. A failure ends only the sending: an
@@ -23,24 +27,64 @@ type writer struct {
 // answer is worth more than the error. A timeout closes the connection.
 func (c *conn) startWriter(body []byte, limit time.Time) {
 	c.watch()
-	w := &writer{done: make(chan struct{})}
-	nc := c.nc
+	w := &writer{done: make(chan struct{}), left: body}
 	c.writer = w
-	_ = nc.SetWriteDeadline(limit) // fails only on a closed connection, as the write will
+	_ = c.nc.SetWriteDeadline(limit) // fails only on a closed connection, as the write will
 	go func() {
 		defer close(w.done)
-		if _, err := nc.Write(body); err != nil {
+		if err := w.send(c); err != nil {
 			w.err = fail(ErrUnreachable, "write body", err)
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				w.err = fail(ErrTimeout, "write body", err)
-				_ = nc.Close()
+				_ = c.nc.Close()
 			}
 		}
 	}()
 }
 
-// tail is what a sender still gets when the answer is complete already. Mostly
-// it has written its last byte and only not come round to saying so.
+// send writes all of the body. A connection that cannot be looked into is not
+// used again, so it does not matter there how far it came.
+func (w *writer) send(c *conn) error {
+	if c.raw == nil {
+		_, err := c.nc.Write(w.left)
+		return err
+	}
+	var failed error
+	err := c.raw.Write(func(fd uintptr) (over bool) {
+		over, failed = w.give(int(fd))
+		return over
+	})
+	return errors.Join(err, failed)
+}
+
+// give lets the socket take what it has room for and reports whether there is no
+// more to do. The lock is held for one write at a time, none of which waits.
+func (w *writer) give(fd int) (over bool, err error) {
+	for {
+		w.mu.Lock()
+		n, err := writeSocket(fd, w.left)
+		w.left = w.left[n:]
+		over := err != nil || len(w.left) == 0
+		w.mu.Unlock()
+		if over || n == 0 {
+			return over, err
+		}
+	}
+}
+
+// unsent reports whether the socket has not taken all of the body. It waits for
+// a write that is under way: the answer may be to its very last byte.
+func (w *writer) unsent() bool {
+	if w == nil {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.left) > 0
+}
+
+// tail is what a sender still gets when the answer is complete already: an
+// upstream that answered early may be about to read the rest.
 const tail = 100 * time.Millisecond
 
 // settle ends the sending and reports whether everything was sent.
