@@ -15,8 +15,6 @@ type Request struct {
 	Header map[string][]string
 	// Body is the whole body. Nil and empty mean the same: no body.
 	Body []byte
-	// Vars is reserved for values that the caller of a signer supplies. No expression reads it in language 1; nil on the server.
-	Vars map[string]string
 }
 
 // Claims is what a signer says about a request beside the request itself.

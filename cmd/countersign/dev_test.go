@@ -211,8 +211,9 @@ func TestAChangeMadeBesideTheServerIsLive(t *testing.T) {
 	}
 	until := func(want int, code string) {
 		t.Helper()
-		for {
+		for begun := time.Now(); ; {
 			if status, body := d.get(); status == want && strings.Contains(body, code) {
+				t.Logf("%s after %s", code, time.Since(begun).Round(time.Millisecond))
 				return
 			} else if status != http.StatusNotFound && status != http.StatusForbidden {
 				t.Fatalf("%d %s", status, body)

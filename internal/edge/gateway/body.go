@@ -62,6 +62,7 @@ func (b *body) bytes() []byte {
 // release gives memory and budget back. The bytes must not be used afterwards.
 func (b *body) release() {
 	if b.buffer != nil {
+		b.c.received = int64(len(*b.buffer))
 		clear(*b.buffer) // neither the next request nor the heap must hold this one's secrets
 		if *b.buffer = (*b.buffer)[:0]; cap(*b.buffer) <= pooledBody {
 			bodyPool.Put(b.buffer)
@@ -70,7 +71,7 @@ func (b *body) release() {
 	if b.taken > 0 {
 		b.c.g.cfg.Bodies.give(b.taken)
 	}
-	*b = body{}
+	*b = body{c: b.c, read: b.read}
 }
 
 // ReadBody implements access.BodySource.

@@ -34,8 +34,9 @@ type call struct {
 	answer upstream.Response
 	record audit.Decision
 
-	status  int
-	written int64
+	status   int
+	received int64 // of the request's body
+	written  int64
 }
 
 func (c *call) begin(g *Gateway, w http.ResponseWriter, r *http.Request) {
@@ -196,16 +197,17 @@ func (c *call) end() {
 	if c.status == 0 {
 		c.decision.Reason = access.Internal // something panicked before there was an answer
 	}
+	c.body.release()
 	c.remember()
 	c.g.cfg.Record.Record(&c.record)
 	g := c.g
-	c.body.release()
 	c.request.Reset()
 	header := c.answer.Header
 	c.out, c.answer, c.record = upstream.Request{Header: c.out.Header}, upstream.Response{Header: header}, audit.Decision{}
 	clear(c.out.Header)
 	c.decision, c.derivation = access.Decision{}, clientip.Derivation{}
-	c.g, c.w, c.r, c.marks, c.status, c.written = nil, nil, nil, nil, 0, 0
+	c.body = body{}
+	c.g, c.w, c.r, c.marks, c.status, c.received, c.written = nil, nil, nil, nil, 0, 0, 0
 	g.calls.Put(c)
 }
 
@@ -217,7 +219,7 @@ func (c *call) remember() {
 		Reason: d.Reason.String(), Where: d.Where, Status: c.status, Method: q.Method, Path: path, Query: query,
 		Protocol: c.r.Proto, Version: d.Version, Proved: d.Proved, Address: d.Address, Peer: c.peer, Country: d.Country,
 		Derivation: d.Derivation, Other: d.OtherEnvironment, Skew: d.Skew, Warnings: d.Warnings,
-		Duration: c.g.cfg.Now().Sub(c.start), BytesIn: int64(len(c.body.bytes())), BytesOut: c.written,
+		Duration: c.g.cfg.Now().Sub(c.start), BytesIn: c.received, BytesOut: c.written,
 	}
 	if d.API != nil {
 		c.record.API = d.API.Name

@@ -149,6 +149,7 @@ func (c *call) closesUniformly(status int) bool {
 // write sends an answer of ours. Whatever an upstream left in the header is cleared first (trap 7).
 func (c *call) write(a problem.Answer) {
 	c.status = a.Status
+	c.body.release() // nothing of it is needed any more, and the answer may take its time
 	if c.decision.Reason == access.ClientGone {
 		panic(http.ErrAbortHandler) // a handler that only returns has answered 200, and half of the connection may be open
 	}
