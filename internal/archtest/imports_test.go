@@ -24,7 +24,8 @@ scheme:                                                  # a leaf: pure, standar
 profile:                          scheme                 # text becomes a scheme here and nowhere else
 profile/library:                  profile scheme         # embedded files and their names
 internal/partner:                 internal/secret        # nouns; a version carries its secret in a value that redacts itself
-internal/secret:                                         # a leaf: knows bytes and keys, no nouns
+internal/turnstile:                                      # a leaf: places and whose turn it is
+internal/secret:                  internal/turnstile     # knows bytes and keys, no nouns
 internal/audit:                   internal/partner internal/secret
 internal/access:                  internal/partner scheme # decides from memory; never a store, never an edge
 internal/registry:                internal/audit internal/partner internal/secret # declares the store that it needs
@@ -41,7 +42,7 @@ internal/edge/tokens:             internal/access internal/registry internal/edg
 internal/edge/ops:                internal/audit
 internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
-internal/edge/gateway/upstream:                          # bytes of a connection, no decision
+internal/edge/gateway/upstream:   internal/turnstile     # bytes of a connection, no decision
 internal/sandbox:                 internal/sandbox/...   # what stands behind the gateway knows nothing of it
 internal/sandbox/...:             internal/sandbox/...
 internal/archtest:

@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 
+	"countersign.dev/internal/turnstile"
 	"golang.org/x/crypto/argon2"
 )
 
@@ -35,7 +36,7 @@ type HasherConfig struct {
 type Hasher struct {
 	random io.Reader
 	cost   Cost
-	slots  *slots
+	slots  *turnstile.Turnstile
 }
 
 // NewHasher returns a Hasher, or an error when cfg lacks Rand or holds a number out of bounds.
@@ -56,15 +57,15 @@ func NewHasher(cfg HasherConfig) (*Hasher, error) {
 	if room == 0 {
 		room = DefaultWaiting
 	}
-	return &Hasher{random: cfg.Rand, cost: cost, slots: &slots{free: concurrency, room: max(room, 0)}}, nil
+	return &Hasher{random: cfg.Rand, cost: cost, slots: turnstile.New(concurrency, room)}, nil
 }
 
 // Hash returns the hash of plain in PHC form under a fresh salt. It does not keep plain. Errors: ErrBusy, ErrRandom.
 func (h *Hasher) Hash(ctx context.Context, plain []byte) (string, error) {
-	if err := h.slots.take(ctx); err != nil {
+	if err := h.take(ctx); err != nil {
 		return "", err
 	}
-	defer h.slots.give()
+	defer h.slots.Leave()
 	salt, err := draw(h.random, 16)
 	if err != nil {
 		return "", fmt.Errorf("hash: %w", err)
@@ -80,10 +81,10 @@ func (h *Hasher) Verify(ctx context.Context, phc string, plain []byte) (bool, er
 	if err != nil {
 		return false, err
 	}
-	if err := h.slots.take(ctx); err != nil {
+	if err := h.take(ctx); err != nil {
 		return false, err
 	}
-	defer h.slots.give()
+	defer h.slots.Leave()
 	digest := p.compute(plain, uint32(len(p.Digest)))
 	return subtle.ConstantTimeCompare(digest, p.Digest) == 1, nil
 }
@@ -91,14 +92,22 @@ func (h *Hasher) Verify(ctx context.Context, phc string, plain []byte) (bool, er
 // Dummy does the work of a Verify and throws the result away, so that an unknown partner takes the time of a known one
 // (security rule 9). Its only error is ErrBusy.
 func (h *Hasher) Dummy(ctx context.Context, plain []byte) error {
-	if err := h.slots.take(ctx); err != nil {
+	if err := h.take(ctx); err != nil {
 		return err
 	}
-	defer h.slots.give()
+	defer h.slots.Leave()
 	PHC{Cost: h.cost, Salt: make([]byte, 16)}.compute(plain, 32)
 	return nil
 }
 
 func (p PHC) compute(plain []byte, length uint32) []byte {
 	return argon2.IDKey(plain, p.Salt, p.Cost.Time, p.Cost.Memory, p.Cost.Threads, length)
+}
+
+// take waits for a turn. An error wraps ErrBusy, and then there is nothing to give back.
+func (h *Hasher) take(ctx context.Context) error {
+	if err := h.slots.Enter(ctx, 0); err != nil {
+		return fmt.Errorf("%w: %w", ErrBusy, err)
+	}
+	return nil
 }
