@@ -1,6 +1,6 @@
 module countersign.dev
 
-go 1.26.0
+go 1.26.3
 
 require (
 	github.com/gaissmai/bart v0.30.0
