@@ -163,6 +163,9 @@ func parsePrefixes(flag string, texts []string) ([]netip.Prefix, error) {
 		if err != nil {
 			return nil, hinted{fmt.Errorf("%s %s: not a prefix", flag, text), "write an address and a length, for example 10.0.0.0/24"}
 		}
+		if p.Bits() == 0 || p.Addr().Is4In6() {
+			return nil, hinted{fmt.Errorf("%s %s: every address, or an IPv4 prefix in the form of an IPv6 one", flag, text), "write a narrower prefix, and IPv4 ones as such"}
+		}
 		prefixes = append(prefixes, p.Masked())
 	}
 	return prefixes, nil

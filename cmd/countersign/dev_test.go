@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -251,7 +252,7 @@ func TestDevRefusesWhatItCannotServeFrom(t *testing.T) {
 		{"damaged credentials", "", func(dir string) error { return os.WriteFile(filepath.Join(dir, "dev.json"), []byte("{"), 0o600) }, "dev.json is damaged"},
 		{"an authority without its key", "", func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) }, "ca-key.pem"},
 		{"an authority's key that others can read", "", loosen("ca-key.pem"), "ca-key.pem holds secrets but has mode 0644"},
-		{"a record that others can read", "", loosen("decisions.jsonl"), "decisions.jsonl holds secrets but has mode 0644"},
+		{"a record that others can write", "", func(dir string) error { return os.Chmod(filepath.Join(dir, "decisions.jsonl"), 0o666) }, "others can write the record"},
 		{"a symbolic link for the record", "", link("decisions.jsonl"), "decisions.jsonl is not a regular file"},
 		{"a symbolic link for the record, to nothing", "", func(dir string) error {
 			return errors.Join(link("decisions.jsonl")(dir), os.Remove(filepath.Join(dir, "decisions.jsonl.away")))
@@ -332,6 +333,23 @@ func TestOpsListenerTellsStates(t *testing.T) {
 	} {
 		if status, body := d.page(path); status != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, want %q in\n%.500s", path, status, want, body)
+		}
+	}
+}
+
+// TestNothingButAReadyFileIsRemoved: an empty file, a link and a pipe in the place of the ready file stay as they are.
+func TestNothingButAReadyFileIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	empty, link, pipe := filepath.Join(dir, "empty"), filepath.Join(dir, "link"), filepath.Join(dir, "pipe")
+	if err := errors.Join(os.WriteFile(empty, nil, 0o600), os.Symlink(os.DevNull, link), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{empty, link, pipe, os.DevNull} {
+		if err := clearReadyFile(path); err == nil || !strings.Contains(err.Error(), "is no ready file") {
+			t.Errorf("%s: %v, want a refusal", path, err)
+		}
+		if _, err := os.Lstat(path); err != nil {
+			t.Errorf("%s is gone: %v", path, err)
 		}
 	}
 }

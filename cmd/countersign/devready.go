@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -51,24 +50,52 @@ func (d *devServer) ready() ready {
 }
 
 // clearReadyFile removes what a former run left at path, so that no script takes it for this run's. It refuses to touch
-// anything else, and a path at which nothing can be written later.
+// anything else: a device, a link, somebody's file; and a path at which nothing can be written later.
 func clearReadyFile(path string) error {
 	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
 		return hinted{fmt.Errorf("no folder for the ready file %s", path), "make it first"}
 	}
-	text, err := os.ReadFile(path)
+	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("look at the ready file of a former run: %w", err)
 	}
-	var former ready
-	if len(bytes.TrimSpace(text)) > 0 && (json.Unmarshal(text, &former) != nil || former.Environments == nil) {
+	if !info.Mode().IsRegular() || !isReadyFile(path) {
 		return hinted{fmt.Errorf("%s is there already and is no ready file", path), "name another file with --ready-file"}
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("remove the ready file of a former run: %w", err)
 	}
 	return nil
+}
+
+// isReadyFile reports whether a regular file is one that some run wrote. They are written whole, so that there are no halves.
+func isReadyFile(path string) bool {
+	text, err := readPrivate(path)
+	var former ready
+	return err == nil && json.Unmarshal(text, &former) == nil && len(former.Environments) > 0
+}
+
+// writeReadyFile writes what a script needs. The caller calls remove at the end: it takes the file away if it is still this
+// run's.
+func (d *devServer) writeReadyFile() (remove func(), err error) {
+	path := d.options.readyFile
+	text, err := json.MarshalIndent(d.ready(), "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	if err := replaceFile(path, append(text, '\n')); err != nil {
+		return nil, fmt.Errorf("write the ready file: %w", err)
+	}
+	ours, err := os.Lstat(path)
+	if err != nil {
+		return nil, fmt.Errorf("write the ready file: %w", err)
+	}
+	return func() {
+		if now, err := os.Lstat(path); err == nil && os.SameFile(ours, now) {
+			_ = os.Remove(path) // what cannot be removed is seen to be stale by its ops_url
+		}
+	}, nil
 }

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log"
 	"log/slog"
 	"net"
-	"os"
 	"sync"
 	"time"
 
@@ -28,16 +26,13 @@ func (d *devServer) serve(ctx context.Context) error {
 	if err := d.listenOps(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	var following sync.WaitGroup
-	following.Go(func() { d.follower.run(ctx) })
-	defer following.Wait()
-	defer cancel()
+	d.startFollowing()
 	if d.options.readyFile != "" {
-		if err := d.writeReadyFile(); err != nil {
+		remove, err := d.writeReadyFile()
+		if err != nil {
 			return err
 		}
-		defer os.Remove(d.options.readyFile)
+		defer remove()
 	}
 	if err := d.printBanner(ctx); err != nil {
 		return err
@@ -48,6 +43,19 @@ func (d *devServer) serve(ctx context.Context) error {
 	case err := <-d.failed:
 		return err
 	}
+}
+
+// startFollowing keeps the snapshot as new as the register until the server is closed: requests that are drained are judged
+// by the register of their time, too.
+func (d *devServer) startFollowing() {
+	ctx, cancel := context.WithCancel(context.Background())
+	var following sync.WaitGroup
+	following.Go(func() { d.follower.run(ctx) })
+	d.closers = append(d.closers, func() error {
+		cancel()
+		following.Wait()
+		return nil
+	})
 }
 
 func (d *devServer) listenOps() error {
@@ -61,18 +69,6 @@ func (d *devServer) listenOps() error {
 	}
 	server.ErrorLog = d.serverLog()
 	d.ops = serveOn("operations", server, listener, d.failed)
-	return nil
-}
-
-// writeReadyFile writes what a script needs.
-func (d *devServer) writeReadyFile() error {
-	text, err := json.MarshalIndent(d.ready(), "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := replaceFile(d.options.readyFile, append(text, '\n')); err != nil {
-		return fmt.Errorf("write the ready file: %w", err)
-	}
 	return nil
 }
 

@@ -159,10 +159,21 @@ func (s *devState) approve(ctx context.Context, r *registry.Registry, roster *pa
 	return r.Approve(ctx, devApprover, s.PartnerID, environment, "countersign dev")
 }
 
-// allowNetworks adds the prefixes that the demo partner does not have yet.
+// devNote marks the network rules that dev made, so that it can take them away again.
+const devNote = "countersign dev"
+
+// allowNetworks adds the prefixes that the demo partner does not have yet, and takes away those that a former run was asked for
+// and this one is not.
 func (s *devState) allowNetworks(ctx context.Context, r *registry.Registry, roster *partner.Roster, environment string, networks []netip.Prefix) error {
+	for _, n := range roster.Networks {
+		if n.PartnerID == s.PartnerID && n.Environment == environment && n.Note == devNote && !slices.Contains(networks, n.Prefix) {
+			if err := r.RemoveNetwork(ctx, devApprover, n.ID); err != nil {
+				return err
+			}
+		}
+	}
 	for _, prefix := range networks {
-		rule := partner.NetworkRule{PartnerID: s.PartnerID, Environment: environment, Prefix: prefix, Note: "countersign dev"}
+		rule := partner.NetworkRule{PartnerID: s.PartnerID, Environment: environment, Prefix: prefix, Note: devNote}
 		if slices.ContainsFunc(roster.Networks, func(n partner.NetworkRule) bool {
 			return n.PartnerID == rule.PartnerID && n.Environment == environment && n.Prefix == rule.Prefix
 		}) {

@@ -42,6 +42,16 @@ func replaceFile(path string, content []byte) error {
 // openPrivate opens a file with secrets. It refuses one that others can read, and one that is not a plain file: a symbolic
 // link is not followed, also not one that takes the file's place meanwhile (security rule 39).
 func openPrivate(path string, flag int) (*os.File, error) {
+	return openChecked(path, flag, func(mode fs.FileMode) error {
+		if mode&0o077 == 0 {
+			return nil
+		}
+		return hinted{fmt.Errorf("%s holds secrets but has mode %04o", path, mode), "chmod 600 " + path + ", and replace its secrets if others use this machine"}
+	})
+}
+
+// openChecked opens a plain file whose mode passes a check.
+func openChecked(path string, flag int, check func(mode fs.FileMode) error) (*os.File, error) {
 	before, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
@@ -49,8 +59,8 @@ func openPrivate(path string, flag int) (*os.File, error) {
 	if !before.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s is not a regular file", path)
 	}
-	if mode := before.Mode().Perm(); mode&0o077 != 0 {
-		return nil, hinted{fmt.Errorf("%s holds secrets but has mode %04o", path, mode), "chmod 600 " + path + ", and replace its secrets if others use this machine"}
+	if err := check(before.Mode().Perm()); err != nil {
+		return nil, err
 	}
 	f, err := os.OpenFile(path, flag, 0)
 	if err != nil {
@@ -76,13 +86,19 @@ func readPrivate(path string) ([]byte, error) {
 	return text, err
 }
 
-// growPrivate opens a file to read it and to add to it, as openPrivate does, or makes it with mode 0600.
-func growPrivate(path string) (*os.File, error) {
+// growRecord opens a record to read it and to add to it, or makes it with mode 0600. It holds no secrets, so that a log shipper
+// may be let in; one that others can write is refused.
+func growRecord(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return openPrivate(path, os.O_RDWR|os.O_APPEND)
+	if !errors.Is(err, fs.ErrExist) {
+		return f, err
 	}
-	return f, err
+	return openChecked(path, os.O_RDWR|os.O_APPEND, func(mode fs.FileMode) error {
+		if mode&0o022 == 0 {
+			return nil
+		}
+		return hinted{fmt.Errorf("others can write the record %s (mode %04o)", path, mode), "chmod 600 " + path}
+	})
 }
 
 // keptKey reads a 32-byte key, or makes it once.

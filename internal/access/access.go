@@ -127,7 +127,8 @@ func (a *Decider) Ready() error {
 
 // current is the snapshot that decisions are taken from now, or nil when there is none that is young enough.
 func (a *Decider) current(d *Decision, now time.Time) *snapshot {
-	snap, confirmed := a.snap.Load(), a.confirmed.Load()
+	confirmed := a.confirmed.Load() // before the snapshot: of two that Load replaces in between, the older time counts
+	snap := a.snap.Load()
 	if snap == nil || confirmed == nil {
 		d.Cause = a.Ready()
 		d.refuse(Unavailable, "", "")

@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,9 +122,21 @@ func (a *API) check() error {
 		return bad("sizes and durations are not negative")
 	}
 	for _, base := range a.BasePaths {
-		if targetFault(base, false, false) != "" || strings.HasSuffix(base, "/") || strings.Contains(base, "?") {
-			return bad("base path %q must be a plain path without a slash at its end", base)
+		if targetFault(base, false, false) != "" || strings.HasSuffix(base, "/") || strings.ContainsAny(base, "?%") {
+			return bad("base path %q must be a plain path without escapes and without a slash at its end", base)
 		}
+	}
+	return a.checkEndpoint(bad)
+}
+
+// checkEndpoint holds a token endpoint to a plain path below one of the API's base paths.
+func (a *API) checkEndpoint(bad func(string, ...any) error) error {
+	if a.TokenEndpoint == "" {
+		return nil
+	}
+	below := slices.ContainsFunc(a.BasePaths, func(base string) bool { return under(a.TokenEndpoint, base) })
+	if a.Protocol != Token || !below || targetFault(a.TokenEndpoint, false, false) != "" || strings.ContainsAny(a.TokenEndpoint, "?%") {
+		return bad("token endpoint %q must be a plain path below a base path of an API that takes tokens", a.TokenEndpoint)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (a *Decider) route(r *Request, d *Decision) bool {
 		return d.refuse(MalformedTarget, "", fault)
 	}
 	path := pathOf(r.Target)
-	if plain := decoded(path); plain != path && (a.locate(r.Environment, plain) != d.API || d.API != nil && plain == d.API.TokenEndpoint) {
+	if plain := decoded(path); plain != path && (climbs(plain, empty) || a.locate(r.Environment, plain) != d.API || d.API != nil && plain == d.API.TokenEndpoint) {
 		return d.refuse(MalformedTarget, "", "the path leads elsewhere when its percent escapes are decoded")
 	}
 	if d.API == nil {

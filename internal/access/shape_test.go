@@ -30,6 +30,12 @@ func TestRule13AmbiguousTargetsAreRefusedBeforeRouting(t *testing.T) {
 		r.Target = target
 		d.allow(target, sign(r, goodToken, d.now))
 	}
+	slashes := newDoor(t, func(a *access.API) { a.AllowEncodedSlash = true })
+	for _, target := range []string{"/api/v1/..%2f..%2fadmin", "/api/v1/x%2f..%2f..%2fadmin", "/api/v1/x%2f.", "/api/v1/%2f%2fx", "/api/v1/x%2F..%2Fy"} {
+		r := request()
+		r.Target = target
+		slashes.refuse(access.MalformedTarget, target, sign(r, goodToken, d.now))
+	}
 	loose := newDoor(t, func(a *access.API) { a.AllowEncodedSlash, a.AllowEmptySegments = true, true })
 	for _, target := range []string{"/api/v1/a%2fb", "/api/v1//a"} {
 		r := request()

@@ -90,6 +90,18 @@ func decoded(path string) string {
 	return string(plain)
 }
 
+// climbs reports whether a decoded path has dot segments, or empty ones where they are not admitted: escaped slashes, where an
+// API admits them, can hide both.
+func climbs(path string, emptySegments bool) bool {
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		if s == "." || s == ".." || s == "" && !emptySegments && i < len(segments)-1 {
+			return true
+		}
+	}
+	return false
+}
+
 func hexByte(high, low byte) byte { return hexDigit(high)<<4 | hexDigit(low) }
 
 func hexDigit(c byte) byte {

@@ -115,7 +115,7 @@ func (b *body) gather(limit int64) access.Reason {
 		held += int64(n)
 		*b.buffer = (*b.buffer)[:held]
 		switch {
-		case held == declared:
+		case held == declared && (declared > 0 || err == io.EOF):
 			return access.Allowed
 		case held > limit:
 			return access.BodyTooLarge

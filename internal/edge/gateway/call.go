@@ -56,8 +56,8 @@ func (c *call) translate() {
 	q.ContentLength = r.ContentLength
 	_, q.LengthStated = r.Header["Content-Length"]
 	q.LengthStated = q.LengthStated || r.ProtoMajor == 2 && r.ContentLength == 0
-	if r.ContentLength != 0 {
-		q.Body = &c.body
+	if r.ContentLength != 0 || r.ProtoMajor == 2 && r.Body != nil && r.Body != http.NoBody {
+		q.Body = &c.body // over HTTP/2 also where a length of 0 is stated but the stream goes on: it has to be seen to be empty
 	}
 	if c.derivation.Known {
 		q.Address = c.derivation.Address

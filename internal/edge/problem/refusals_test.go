@@ -29,7 +29,9 @@ The reason stands in the decision line and in the metrics. The caller learns it 
   the caller has not proved who it is; token APIs answer with their vendor's codes. **silent** is never written.
 - Every refusal carries ` + "`Cache-Control: no-store`" + `, ` + "`Countersign-Request-Id`" + ` and ` + "`Countersign-Server-Time`" + `; a 401 a constant ` + "`WWW-Authenticate`" + `,
   a 405 ` + "`Allow`" + `, a 429 and some 503 ` + "`Retry-After`" + `.
-- Words in braces stand for facts: a header or parameter from our own lists, seconds, the address as derived, a country. Some messages are followed
+- A request that ends at its raw bytes, before its path was read, gets the JSON of signed APIs, whatever API it was meant for.
+- Words in braces stand for facts: a header or parameter from our own lists ("the header X-Auth-Token"), seconds, the address as derived
+  and how, a country. Some messages are followed
   by a colon and one more fact from a closed list. Nothing else that the caller sent is ever sent back.
 
 `

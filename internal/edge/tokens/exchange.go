@@ -117,6 +117,9 @@ func (e *Exchange) decide(ctx context.Context, method string, header http.Header
 		return "", v
 	}
 	d.Proved = true
+	if again := e.cfg.Issuer.Admitted(d); admitted == access.Allowed {
+		admitted = again // the queue and the hash took their time
+	}
 	if admitted != access.Allowed {
 		return "", verdict{reason: admitted}
 	}

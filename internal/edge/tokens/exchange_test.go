@@ -113,6 +113,8 @@ func TestPolicy(t *testing.T) {
 		{"new secret without a digit", "PUT", jsonType, strings.Replace(putJSON, newSecret, "abcdefghijklm", 1), 400, access.SecretPolicy, "newPartnerSecret", "24437"},
 		{"policy before the old secret", "PUT", jsonType, `{"partnerId":"1","partnerSecret":"x","newPartnerSecret":"x"}`, 400, access.SecretPolicy, "newPartnerSecret", "24437"},
 		{"odd immediate, XML", "PUT", xmlType, strings.Replace(putXML, "</credentials>", "<immediate>maybe</immediate></credentials>", 1), 400, access.MalformedBody, "immediate", "14020"},
+		{"empty immediate", "PUT", xmlType, strings.Replace(putXML, "</credentials>", "<immediate/></credentials>", 1), 400, access.MalformedBody, "immediate", "14020"},
+		{"blank immediate", "PUT", xmlType, strings.Replace(putXML, "</credentials>", "<immediate> </immediate></credentials>", 1), 400, access.MalformedBody, "immediate", "14020"},
 		{"odd immediate, JSON", "PUT", jsonType, `{"immediate":"false",` + putJSON[1:], 400, access.MalformedBody, "immediate", "14020"},
 		{"number for an id", "POST", jsonType, `{"partnerId":1,"partnerSecret":"x"}`, 400, access.MalformedBody, "partnerId", "partnerId is not a string"},
 		{"unknown id", "POST", jsonType, strings.Replace(goodJSON, login, "1", 1), 401, access.BadSecret, "", "10001"},

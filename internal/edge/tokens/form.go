@@ -122,7 +122,11 @@ func parse(body []byte, known parameter) (f form, bad *fault) {
 		f, bad = parseJSON(bytes.TrimPrefix(body, byteOrderMark), known)
 	}
 	for p := range f {
-		f[p] = bytes.Trim(f[p], whiteSpace)
+		if trimmed := bytes.Trim(f[p], whiteSpace); trimmed != nil {
+			f[p] = trimmed
+		} else if f[p] != nil {
+			f[p] = f[p][:0] // blank, which is not absent
+		}
 	}
 	return f, bad
 }

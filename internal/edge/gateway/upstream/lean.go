@@ -50,6 +50,7 @@ func (l *lean) Do(ctx context.Context, r *Request, resp *Response) error {
 }
 
 func (l *lean) recycle(out *[]byte) {
+	clear(*out) // it may have held a body
 	if cap(*out) <= 2*largeBody {
 		l.outs.Put(out)
 	}

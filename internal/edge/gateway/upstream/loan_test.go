@@ -125,29 +125,6 @@ func (e ending) play(t *testing.T, size int) {
 	g.check(t)
 }
 
-// The first attempt is still being written when the second one has brought the
-// answer: both must let go of the body.
-func TestBodyIsFreeAfterASecondAttempt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		release, free := make(chan struct{}), make(chan struct{})
-		close(free)
-		first, second := newGrip(release), newGrip(free)
-		d := gripped(t, first, second)
-		go first.send(ok(""))
-		mustAsk(t, d, "GET", "/", "")
-		go func() { <-first.held; _ = first.answers.Close() }()
-		go func() { <-second.held; second.send(ok("")) }()
-		body := bytes.Repeat([]byte{mine}, 1<<20)
-		resp := open(t, d, t.Context(), &upstream.Request{Method: "GET", Target: "/", Body: body})
-		_ = resp.Body.Close()
-		reuse(body)
-		close(release)
-		synctest.Wait()
-		first.check(t)
-		second.check(t)
-	})
-}
-
 func gripped(t *testing.T, all ...*grip) upstream.Doer {
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		if len(all) == 0 {
