@@ -252,7 +252,7 @@ func TestDevRefusesWhatItCannotServeFrom(t *testing.T) {
 		{"damaged credentials", "", func(dir string) error { return os.WriteFile(filepath.Join(dir, "dev.json"), []byte("{"), 0o600) }, "dev.json is damaged"},
 		{"an authority without its key", "", func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) }, "ca-key.pem"},
 		{"an authority's key that others can read", "", loosen("ca-key.pem"), "ca-key.pem holds secrets but has mode 0644"},
-		{"a record that others can write", "", func(dir string) error { return os.Chmod(filepath.Join(dir, "decisions.jsonl"), 0o666) }, "others can write the record"},
+		{"a record that others can write", "", func(dir string) error { return os.Chmod(filepath.Join(dir, "decisions.jsonl"), 0o666) }, "decisions.jsonl (mode 0666)"},
 		{"a symbolic link for the record", "", link("decisions.jsonl"), "decisions.jsonl is not a regular file"},
 		{"a symbolic link for the record, to nothing", "", func(dir string) error {
 			return errors.Join(link("decisions.jsonl")(dir), os.Remove(filepath.Join(dir, "decisions.jsonl.away")))

@@ -42,7 +42,7 @@ func (d *devServer) openRecords() error {
 // openRecord opens the file of decision lines. Where the former run ended inside a line, because the disk was full or the
 // machine stopped, the torn line is ended, so that it does not swallow the next one.
 func openRecord(path string) (*os.File, error) {
-	f, err := growRecord(path)
+	f, err := growOpen(path)
 	if err != nil {
 		return nil, err
 	}

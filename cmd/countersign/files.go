@@ -86,9 +86,9 @@ func readPrivate(path string) ([]byte, error) {
 	return text, err
 }
 
-// growRecord opens a record to read it and to add to it, or makes it with mode 0600. It holds no secrets, so that a log shipper
-// may be let in; one that others can write is refused.
-func growRecord(path string) (*os.File, error) {
+// growOpen opens a file without secrets, the record or the folder's lock, to read it and to add to it, or makes it with mode
+// 0600. Others may read it, as a log shipper does; one that they can write is refused.
+func growOpen(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_EXCL, 0o600)
 	if !errors.Is(err, fs.ErrExist) {
 		return f, err
@@ -97,7 +97,7 @@ func growRecord(path string) (*os.File, error) {
 		if mode&0o022 == 0 {
 			return nil
 		}
-		return hinted{fmt.Errorf("others can write the record %s (mode %04o)", path, mode), "chmod 600 " + path}
+		return hinted{fmt.Errorf("others can write %s (mode %04o)", path, mode), "chmod 600 " + path}
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // lockFolder takes the data folder for one server, without waiting. The kernel gives it back when the process ends, however
 // it ends. Commands that only change the register need no lock: the register has its own.
 func lockFolder(dir string) (io.Closer, error) {
-	f, err := growRecord(filepath.Join(dir, "lock"))
+	f, err := growOpen(filepath.Join(dir, "lock"))
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the data folder: %w", err)
 	}

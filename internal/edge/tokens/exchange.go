@@ -117,8 +117,8 @@ func (e *Exchange) decide(ctx context.Context, method string, header http.Header
 		return "", v
 	}
 	d.Proved = true
-	if again := e.cfg.Issuer.Admitted(d); admitted == access.Allowed {
-		admitted = again // the queue and the hash took their time
+	if method == http.MethodPost && admitted == access.Allowed {
+		admitted = e.cfg.Issuer.Admitted(d) // the queue and the hash took their time; a secret that was changed stays so, and is told
 	}
 	if admitted != access.Allowed {
 		return "", verdict{reason: admitted}

@@ -29,6 +29,7 @@ type fakeRegistry struct {
 	err     error
 	calls   []string // in the order of the calls, with all that was passed
 	kept    [][]byte // what no registry may keep: to see that it is wiped
+	during  func()   // runs while a secret is looked at; nil: nothing
 }
 
 func (f *fakeRegistry) Authenticate(_ context.Context, id, login string, presented []byte) (registry.Outcome, error) {
@@ -49,6 +50,9 @@ func (f *fakeRegistry) ChangeSecret(_ context.Context, id, login string, old, ne
 func (f *fakeRegistry) answer(line, presentedLogin string, presented []byte) (registry.Outcome, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.during != nil {
+		f.during()
+	}
 	f.calls = append(f.calls, line)
 	f.kept = append(f.kept, presented)
 	switch {

@@ -264,3 +264,15 @@ func TestRule27TheBoundIs16KiB(t *testing.T) {
 		}
 	}
 }
+
+// TestASuspensionDuringTheHash: no token is issued any more; a secret that was changed was changed, and is not denied.
+func TestASuspensionDuringTheHash(t *testing.T) {
+	for method, status := range map[string]int{"POST": 403, "PUT": 204} {
+		b := newBench(t)
+		b.registry.during = func() { b.issuer.admitted = access.Suspended }
+		body := map[string]string{"POST": goodJSON, "PUT": putJSON}[method]
+		if a := b.send(method, jsonType, body); a.Status != status || b.issuer.issued != 0 {
+			t.Errorf("%s: %d, %d tokens issued, want %d and none", method, a.Status, b.issuer.issued, status)
+		}
+	}
+}
