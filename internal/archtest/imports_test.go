@@ -28,7 +28,7 @@ internal/turnstile:                                      # a leaf: places and wh
 internal/secret:                  internal/turnstile     # knows bytes and keys, no nouns
 internal/audit:                   internal/partner internal/secret
 internal/access:                  internal/partner scheme # decides from memory; never a store, never an edge
-internal/registry:                internal/audit internal/partner internal/secret # declares the store that it needs
+internal/registry:                internal/audit internal/partner internal/secret internal/turnstile # declares the store that it needs
 internal/store:                                          # the faults all engines share
 internal/store/sqlite:            internal/store internal/audit internal/partner
 internal/store/storetest:         internal/store internal/audit internal/partner internal/registry internal/secret # judges an engine through its user
@@ -38,7 +38,7 @@ internal/replay/replaytest:       internal/replay
 internal/country:                                        # a file format; access declares what it needs of it
 internal/edge/clientip:                                  # the only address derivation; shared by every door
 internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
-internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret
+internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret internal/turnstile
 internal/edge/ops:                internal/audit
 internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream
 internal/edge/gateway/strict:                            # bytes of a connection, no decision

@@ -76,11 +76,11 @@ func (r *Registry) attempt(ctx context.Context, id, login string, presented []by
 	case !known.LockedAt.IsZero(): // without the queue, and without a turn at the store's one writer
 		return Locked, nil
 	}
-	at := r.gates.come(id)
-	if at == nil {
+	at, ok := r.gates.Come(id)
+	if !ok {
 		return Busy, nil
 	}
-	defer r.gates.leave(id, at)
+	defer r.gates.Leave(id)
 	c, outcome, err := r.begin(ctx, at, id)
 	if outcome != 0 || err != nil {
 		if outcome == Wrong { // revoked between the two readings
@@ -104,11 +104,11 @@ const maxStrangers = 1 + 8
 // stands between one app key and everybody's hasher: with it one credential takes at most one place there for strangers,
 // and Config.Parallel for those who know its login. All unknown credentials (id is empty) are strangers of one.
 func (r *Registry) stranger(ctx context.Context, id string, presented []byte) (Outcome, error) {
-	at := r.strangers.come(id)
-	if at == nil {
+	at, ok := r.strangers.Come(id)
+	if !ok {
 		return Busy, nil
 	}
-	defer r.strangers.leave(id, at)
+	defer r.strangers.Leave(id)
 	patience, cancel := context.WithTimeout(ctx, r.queueWait)
 	defer cancel()
 	if !at.take(patience) {

@@ -2,52 +2,30 @@ package registry
 
 import (
 	"context"
-	"sync"
+
+	"countersign.dev/internal/turnstile"
 )
 
-// gates lets a bounded number of callers of one credential in at once and makes the others wait, so that parallel guesses
+// gates let a bounded number of callers of one credential in at once and make the others wait, so that parallel guesses
 // cannot outrun the count in the store while parallel honest calls all get their turn, and no credential takes more than
 // its share of the hasher.
-type gates struct {
-	room int // callers of one credential, waiting ones included
+type gates = turnstile.Keyed[string, *gate]
 
-	mu   sync.Mutex
-	open map[string]*gate // a gate exists while somebody is at it
-}
+// newGates has room for so many callers of one credential, waiting ones included.
+func newGates(room int) *gates { return turnstile.NewKeyed[string](room, newGate) }
 
 // gate is the turnstile of one credential. Of attempts, whoever holds the turn may look at and change written and the
 // store's count together, and nobody holds it while a hash is computed. Strangers have no count and use the turn alone.
 type gate struct {
-	callers int           // guarded by gates.mu
 	turn    chan struct{} // holds one token
 	written int           // attempts that are written down and not settled; guarded by turn
 	settled chan struct{} // closed and replaced with every settlement; guarded by turn
 }
 
-// come returns the gate of a credential, or nil when too many are there already.
-func (g *gates) come(credentialID string) *gate {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	at := g.open[credentialID]
-	if at == nil {
-		at = &gate{turn: make(chan struct{}, 1), settled: make(chan struct{})}
-		at.turn <- struct{}{}
-		g.open[credentialID] = at
-	}
-	if at.callers >= g.room {
-		return nil
-	}
-	at.callers++
+func newGate() *gate {
+	at := &gate{turn: make(chan struct{}, 1), settled: make(chan struct{})}
+	at.turn <- struct{}{}
 	return at
-}
-
-// leave ends what come began.
-func (g *gates) leave(credentialID string, at *gate) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if at.callers--; at.callers == 0 {
-		delete(g.open, credentialID)
-	}
 }
 
 // take waits for the turn; false when ctx ended first.

@@ -11,6 +11,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,8 +79,8 @@ type Registry struct {
 
 	parallel  int
 	queueWait time.Duration
-	gates     gates // attempts with a credential's own login
-	strangers gates // the others
+	gates     *gates // attempts with a credential's own login
+	strangers *gates // the others
 }
 
 // New returns a Registry, or an error that names the missing or impossible field.
@@ -94,15 +95,12 @@ func New(cfg Config) (*Registry, error) {
 	}
 	r := &Registry{store: cfg.Store, ring: cfg.Ring, hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
 		parallel: cfg.Parallel, queueWait: cfg.QueueWait,
-		gates: gates{room: cfg.Queue, open: map[string]*gate{}}, strangers: gates{room: maxStrangers, open: map[string]*gate{}}}
+		gates: newGates(cmp.Or(cfg.Queue, DefaultQueue)), strangers: newGates(maxStrangers)}
 	if r.parallel == 0 {
 		r.parallel = DefaultParallel
 	}
 	if r.queueWait == 0 {
 		r.queueWait = DefaultQueueWait
-	}
-	if r.gates.room == 0 {
-		r.gates.room = DefaultQueue
 	}
 	return r, nil
 }

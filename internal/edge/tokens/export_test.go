@@ -22,11 +22,4 @@ func parsed(f form, bad *fault) (Parsed, string) {
 }
 
 // InQueue is how many attempts are under way or waiting, of all sources.
-func (e *Exchange) InQueue() (n int) {
-	e.queues.mu.Lock()
-	defer e.queues.mu.Unlock()
-	for _, q := range e.queues.open {
-		n += q.callers
-	}
-	return n
-}
+func (e *Exchange) InQueue() int { return e.queues.All() }
