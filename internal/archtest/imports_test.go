@@ -23,6 +23,7 @@ const allowed = `
 scheme:                                                  # a leaf: pure, standard library only, the same code on both sides of the wire
 profile:                          scheme                 # text becomes a scheme here and nowhere else
 profile/library:                  profile scheme         # embedded files and their names
+client:                           scheme                 # a partner's program links it: nothing of the server comes with it
 internal/partner:                 internal/secret        # nouns; a version carries its secret in a value that redacts itself
 internal/turnstile:                                      # a leaf: places and whose turn it is
 internal/secret:                  internal/turnstile     # knows bytes and keys, no nouns
