@@ -2,6 +2,8 @@ package profile
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"countersign.dev/scheme"
 )
@@ -40,11 +42,17 @@ func (r *reader) locate(err error, fields map[string]entry, prefix string) error
 	if field, given := fields[bad.Field]; given {
 		at = field.value.at
 		switch {
-		case bad.Field == "wire":
+		case strings.HasPrefix(bad.Field, "wire"):
 			for _, e := range field.value.entries {
 				if e.key == bad.Item {
 					at = e.value.at
 				}
+			}
+		case bad.Field == "vars":
+			at = r.inVariable(field.value, bad)
+		case bad.Field == "checks":
+			if i, err := strconv.Atoi(bad.Item); err == nil && i < len(field.value.items) {
+				at = r.inside(field.value.items[i], bad.Pos)
 			}
 		case bad.Field == "uncovered":
 			for _, v := range field.value.items {
@@ -57,4 +65,20 @@ func (r *reader) locate(err error, fields map[string]entry, prefix string) error
 		}
 	}
 	return r.fail(at, prefix+bad.Message, bad.Hint)
+}
+
+// inVariable is the place of an error in one of the variables: in its value where the error says where, otherwise at its name.
+func (r *reader) inVariable(vars value, bad *scheme.CompileError) place {
+	for _, e := range vars.entries {
+		if e.key != bad.Item {
+			continue
+		}
+		for _, inner := range e.value.entries {
+			if inner.key == "value" {
+				return r.inside(inner.value, bad.Pos)
+			}
+		}
+		return e.at
+	}
+	return vars.at
 }

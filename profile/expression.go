@@ -121,6 +121,9 @@ func (p *exprParser) term(depth int) scheme.Expr {
 		return e
 	}
 	word := p.word()
+	if word != "" && strings.Trim(word, "0123456789") == "" && len(word) < 10 {
+		return scheme.Expr{Kind: scheme.Number, Text: word, Pos: start}
+	}
 	if word == "" {
 		return p.fail(start, "unexpected "+p.here(), "a value is a name, 'text', h.name or function(…)")
 	}
@@ -137,21 +140,40 @@ func (p *exprParser) named(word string, start, depth int) scheme.Expr {
 	return scheme.Expr{Kind: scheme.Name, Text: word, Pos: start}
 }
 
-// spaced reads what follows "h.". The other one-letter name spaces are kept for later languages.
+// spaced reads what follows a name space: h.header, q.parameter, f.field, j.path.to.member, v.variable, secret.part.
 func (p *exprParser) spaced(word string, start int) scheme.Expr {
-	if word != "h" {
-		return p.fail(start, `unknown name space "`+word+`."`, "headers are written h.name")
+	more := "-"
+	kind := scheme.FieldValue
+	switch word {
+	case "h":
+		kind = scheme.Header
+	case "q", "f":
+		more = "-_."
+	case "j":
+		more = "-_."
+	case "v":
+		kind, more = scheme.VarName, "_"
+	case "secret":
+		kind, more = scheme.SecretPart, "_"
+	default:
+		return p.fail(start, `unknown name space "`+word+`."`, "h.header, q.parameter, f.field, j.member, v.variable, secret.part")
 	}
 	p.pos++
 	from := p.pos
-	for p.pos < len(p.src) && (isWord(p.src[p.pos]) && p.src[p.pos] != '_' || p.src[p.pos] == '-') {
+	for p.pos < len(p.src) && (isWord(p.src[p.pos]) && p.src[p.pos] != '_' || strings.IndexByte(more, p.src[p.pos]) >= 0) {
 		p.pos++
 	}
 	name := p.src[from:p.pos]
 	if name == "" || len(name) > 128 {
-		return p.fail(from, "a header name is missing or too long", "h.x-api-key")
+		if word == "h" {
+			return p.fail(from, "a header name is missing or too long", "h.x-api-key")
+		}
+		return p.fail(from, "a name is missing or too long", word+".name")
 	}
-	return scheme.Expr{Kind: scheme.Header, Text: name, Pos: start}
+	if kind == scheme.FieldValue {
+		name = word + "." + name
+	}
+	return scheme.Expr{Kind: kind, Text: name, Pos: start}
 }
 
 func (p *exprParser) word() string {
@@ -196,7 +218,7 @@ func (p *exprParser) option() (scheme.Option, bool) {
 	p.space()
 	start := p.pos
 	name := p.word()
-	if name == "" || !p.accept('=') {
+	if name == "" || !p.accept('=') || p.pos < len(p.src) && p.src[p.pos] == '=' {
 		p.pos = start
 		return scheme.Option{}, false
 	}
@@ -214,7 +236,34 @@ func (p *exprParser) option() (scheme.Option, bool) {
 		p.pos++
 	}
 	if o.Value = p.src[from:p.pos]; o.Value == "" {
-		p.fail(from, "an option's value is a number or 'text'", "")
+		o.Expr = p.optionValue(from)
 	}
 	return o, true
+}
+
+// optionValue reads what is neither a number nor a text: one term, such as the secret between two parameters.
+func (p *exprParser) optionValue(from int) scheme.Expr {
+	if p.pos >= len(p.src) || !isWord(p.src[p.pos]) {
+		return p.fail(from, "an option's value is a number or 'text'", "")
+	}
+	return p.term(maxDepth)
+}
+
+// parseCheck reads two expressions with == between them.
+func parseCheck(src string) (left, right scheme.Expr, bad *syntaxError) {
+	if len(src) > maxExpression {
+		return left, right, &syntaxError{0, "the check is too long", "at most 4 KiB"}
+	}
+	p := &exprParser{src: src}
+	left = p.expression(0)
+	if p.bad == nil && !(p.accept('=') && p.accept('=')) {
+		p.fail(p.pos, "a check is two expressions with == between them", "h.digest == hex(sha256(body))")
+	}
+	if p.bad == nil {
+		right = p.expression(0)
+	}
+	if p.space(); p.bad == nil && p.pos < len(src) {
+		p.fail(p.pos, "unexpected "+p.here(), `terms are joined by "+"`)
+	}
+	return left, right, p.bad
 }

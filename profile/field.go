@@ -10,10 +10,14 @@ import (
 
 // The keys of a profile, of an alternative and of the inner mappings.
 var (
-	topKeys   = []string{"profile", "language", "title", "source", "algorithm", "message", "key", "signature", "wire", "time", "nonce", "uncovered", "ambiguous", "alternatives"}
-	altKeys   = []string{"title", "source", "algorithm", "message", "key", "signature", "wire", "time", "nonce", "uncovered", "ambiguous"}
-	timeKeys  = []string{"from", "format", "window"}
-	nonceKeys = []string{"min", "max", "chars"}
+	bodyKeys = []string{"algorithm", "message", "key", "signature", "wire", "time", "nonce", "uncovered", "ambiguous",
+		"kind", "wire_query", "wire_form", "wire_json", "several", "vars", "secrets", "checks", "target"}
+	topKeys     = append([]string{"profile", "language", "title", "source", "alternatives"}, bodyKeys...)
+	altKeys     = append([]string{"title", "source"}, bodyKeys...)
+	timeKeys    = []string{"from", "format", "window", "kind", "chosen", "unit", "most", "zone"}
+	nonceKeys   = []string{"min", "max", "chars"}
+	severalKeys = []string{"sep", "after", "also"}
+	varKeys     = []string{"chars", "min", "max", "from", "match", "value", "default", "list", "must", "about"}
 )
 
 // fields indexes a mapping by key and refuses keys that are not known (security rule 35).
@@ -71,13 +75,13 @@ func (r *reader) expression(fields map[string]entry, key string) (scheme.Expr, e
 	return e, nil
 }
 
-func (r *reader) wire(fields map[string]entry) ([]scheme.WireHeader, error) {
-	e, given := fields["wire"]
+func (r *reader) wire(fields map[string]entry, key string) ([]scheme.WireHeader, error) {
+	e, given := fields[key]
 	if !given {
 		return nil, nil
 	}
 	if e.value.kind != mapping {
-		return nil, r.fail(e.value.at, "wire must map header names to templates", `X-Signature: "{sig}"`)
+		return nil, r.fail(e.value.at, key+" must map header names to templates", `X-Signature: "{sig}"`)
 	}
 	var out []scheme.WireHeader
 	for _, h := range e.value.entries {
@@ -118,7 +122,7 @@ func (r *reader) time(fields map[string]entry) (*scheme.TimeRule, error) {
 			return nil, err
 		}
 	}
-	return rule, nil
+	return rule, r.chosen(inner, rule)
 }
 
 // duration reads a whole number with its unit; no unit is implied (security rule 36).
@@ -187,13 +191,13 @@ func (r *reader) uncovered(fields map[string]entry) ([]string, error) {
 	return out, nil
 }
 
-func (r *reader) ambiguous(fields map[string]entry) (bool, error) {
+func (r *reader) ambiguous(fields map[string]entry) (accept, spelling bool, err error) {
 	word, err := r.scalar(fields, "ambiguous")
 	if err != nil || word == "" {
-		return false, err
+		return false, false, err
 	}
-	if word != "accept" && word != "refuse" {
-		return false, r.fail(fields["ambiguous"].value.at, "ambiguous is accept or refuse", "")
+	if word != "accept" && word != "refuse" && word != "spelling" {
+		return false, false, r.fail(fields["ambiguous"].value.at, "ambiguous is accept or refuse", "or spelling, in language 2")
 	}
-	return word == "accept", nil
+	return word == "accept", word == "spelling", nil
 }

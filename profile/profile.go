@@ -10,8 +10,8 @@ import (
 	"countersign.dev/scheme"
 )
 
-// Language is the version of the profile language that this package reads.
-const Language = 1
+// Language is the newest version of the profile language that this package reads. It reads every version before it as well, each with its own meaning.
+const Language = 2
 
 // maxAlternatives bounds how many schemes one file can declare beside its own.
 const maxAlternatives = 32
@@ -24,6 +24,7 @@ type Profile struct {
 	name, title, source string
 	names               []string
 	schemes             map[string]*scheme.Scheme
+	definitions         map[string]scheme.Definition
 }
 
 // Parse reads a profile. The file's name is only used in errors, which are *Error with line and column. The text is untrusted: size, depth and number
@@ -38,11 +39,11 @@ func Parse(name string, text []byte) (*Profile, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Profile{schemes: map[string]*scheme.Scheme{}}
+	p := &Profile{schemes: map[string]*scheme.Scheme{}, definitions: map[string]scheme.Definition{}}
 	if err := r.head(p, fields); err != nil {
 		return nil, err
 	}
-	if p.schemes[""], err = r.compile(p.name, fields, ""); err != nil {
+	if err = r.compile(p, "", fields, ""); err != nil {
 		return nil, err
 	}
 	if err := r.alternatives(p, fields); err != nil {
@@ -54,7 +55,7 @@ func Parse(name string, text []byte) (*Profile, error) {
 // head reads the keys that describe the file and checks that the required ones are there.
 func (r *reader) head(p *Profile, fields map[string]entry) error {
 	for _, key := range []string{"profile", "language", "algorithm", "message", "wire"} {
-		if _, given := fields[key]; !given {
+		if _, given := fields[key]; !given && !(key == "wire" && placedElsewhere(fields)) {
 			return r.fail(place{1, 1}, "the key "+strconv.Quote(key)+" is missing", "")
 		}
 	}
@@ -65,14 +66,26 @@ func (r *reader) head(p *Profile, fields map[string]entry) error {
 	if !isName(p.name) {
 		return r.fail(fields["profile"].value.at, "a profile's name is 1 to 48 of a-z, 0-9 and hyphen", "")
 	}
-	if v := fields["language"].value; v.kind != integer || v.text != strconv.Itoa(Language) {
-		return r.fail(v.at, "unknown language version", "language: 1")
+	v := fields["language"].value
+	if v.kind != integer || v.text != "1" && v.text != "2" {
+		return r.fail(v.at, "unknown language version", "language: 1 or language: 2")
 	}
+	r.language = int(v.text[0] - '0')
 	if p.title, err = r.scalar(fields, "title"); err != nil {
 		return err
 	}
 	p.source, err = r.scalar(fields, "source")
 	return err
+}
+
+// placedElsewhere says whether the file puts something on the wire that is no header.
+func placedElsewhere(fields map[string]entry) bool {
+	for _, key := range []string{"wire_query", "wire_form", "wire_json"} {
+		if _, given := fields[key]; given {
+			return true
+		}
+	}
+	return false
 }
 
 func isName(s string) bool {
@@ -111,7 +124,7 @@ func (r *reader) alternatives(p *Profile, fields map[string]entry) error {
 		for key, field := range own {
 			merged[key] = field
 		}
-		if p.schemes[alt.key], err = r.compile(p.name+"/"+alt.key, merged, "alternative "+alt.key+": "); err != nil {
+		if err = r.compile(p, alt.key, merged, "alternative "+alt.key+": "); err != nil {
 			return err
 		}
 		p.names = append(p.names, alt.key)
@@ -119,9 +132,12 @@ func (r *reader) alternatives(p *Profile, fields map[string]entry) error {
 	return nil
 }
 
-// compile turns fields into a scheme.
-func (r *reader) compile(name string, fields map[string]entry, prefix string) (*scheme.Scheme, error) {
-	d := scheme.Definition{Name: name}
+// compile turns fields into the scheme of one alternative; the empty name is the profile's own.
+func (r *reader) compile(p *Profile, alternative string, fields map[string]entry, prefix string) error {
+	d := scheme.Definition{Name: p.name, Language: r.language}
+	if alternative != "" {
+		d.Name += "/" + alternative
+	}
 	var err error
 	read := func(step func() error) {
 		if err == nil {
@@ -132,19 +148,29 @@ func (r *reader) compile(name string, fields map[string]entry, prefix string) (*
 	read(func() (e error) { d.Message, e = r.expression(fields, "message"); return })
 	read(func() (e error) { d.Key, e = r.expression(fields, "key"); return })
 	read(func() (e error) { d.Signature, e = r.expression(fields, "signature"); return })
-	read(func() (e error) { d.Wire, e = r.wire(fields); return })
+	read(func() (e error) { d.Wire, e = r.wire(fields, "wire"); return })
+	read(func() (e error) { d.WireQuery, e = r.wire(fields, "wire_query"); return })
+	read(func() (e error) { d.WireForm, e = r.wire(fields, "wire_form"); return })
+	read(func() (e error) { d.WireJSON, e = r.wire(fields, "wire_json"); return })
+	read(func() (e error) { d.Several, e = r.several(fields); return })
+	read(func() (e error) { d.Vars, e = r.vars(fields); return })
+	read(func() (e error) { d.Secrets, e = r.words(fields, "secrets"); return })
+	read(func() (e error) { d.Checks, e = r.checks(fields); return })
+	read(func() (e error) { d.Webhook, e = r.kind(fields); return })
+	read(func() (e error) { d.RawTarget, e = r.target(fields); return })
 	read(func() (e error) { d.Time, e = r.time(fields); return })
 	read(func() (e error) { d.Nonce, e = r.nonce(fields); return })
 	read(func() (e error) { d.Uncovered, e = r.uncovered(fields); return })
-	read(func() (e error) { d.Ambiguous, e = r.ambiguous(fields); return })
+	read(func() (e error) { d.Ambiguous, d.Spelling, e = r.ambiguous(fields); return })
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s, err := scheme.Compile(d)
 	if err != nil {
-		return nil, r.locate(err, fields, prefix)
+		return r.locate(err, fields, prefix)
 	}
-	return s, nil
+	p.schemes[alternative], p.definitions[alternative] = s, d
+	return nil
 }
 
 // Name is the profile's name.

@@ -52,8 +52,9 @@ type entry struct {
 
 // reader reads one file.
 type reader struct {
-	file  string
-	lines []string
+	file     string
+	lines    []string
+	language int
 }
 
 // document parses the file into a tree of values.

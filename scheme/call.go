@@ -2,14 +2,20 @@ package scheme
 
 // call appends the nodes of a function call to out.
 func (b *builder) call(out []node, e Expr, depth int) ([]node, error) {
-	fn, known := functionOf(e.Text)
-	if !known {
-		return nil, b.fail(e.Pos, `unknown function `+quoted(e.Text), Nearest(e.Text, functionNames))
+	fn, err := b.lookup(e)
+	if err != nil {
+		return nil, err
 	}
 	if len(e.Args) < fn.least || len(e.Args) > fn.most {
 		return nil, b.fail(e.Pos, e.Text+" takes "+arity(fn)+", not "+number(len(e.Args)), "")
 	}
+	if fn.two {
+		return b.call2(out, e, fn, depth)
+	}
 	n := node{op: opCall, fn: fn, pad: fn.pad, pos: e.Pos}
+	if b.two {
+		n.name = e.Text
+	}
 	if err := b.options(&n, e); err != nil {
 		return nil, err
 	}
@@ -22,7 +28,6 @@ func (b *builder) call(out []node, e Expr, depth int) ([]node, error) {
 		}
 		n.lit = []byte(e.Args[1].Text)
 	}
-	var err error
 	if n.args, err = b.build(nil, e.Args[0], depth+1); err != nil {
 		return nil, err
 	}
@@ -36,7 +41,32 @@ func (b *builder) call(out []node, e Expr, depth int) ([]node, error) {
 	return append(out, n), nil
 }
 
+// lookup finds a function of the profile's language.
+func (b *builder) lookup(e Expr) (function, error) {
+	if fn, known := functionOf(e.Text); known {
+		return fn, nil
+	}
+	names := functionNames
+	fn, known := functionOf2(e.Text)
+	if known && b.two {
+		return fn, nil
+	}
+	hint := ""
+	if known {
+		hint = "it is one of language: 2"
+	} else if b.two {
+		names = append(append([]string(nil), functionNames...), functionNames2...)
+	}
+	if hint == "" {
+		hint = Nearest(e.Text, names)
+	}
+	return function{}, b.fail(e.Pos, `unknown function `+quoted(e.Text), hint)
+}
+
 func (b *builder) options(n *node, e Expr) error {
+	if b.two && n.fn.id == fnPct {
+		return b.pctOptions(n, e)
+	}
 	for i, o := range e.Options {
 		if !n.fn.pad || o.Name != "pad" {
 			hint := ""

@@ -12,6 +12,7 @@ type layer struct {
 type codec struct {
 	layers []layer
 	shape  shape
+	cut    int // bytes of the MAC that are written; 0: all
 }
 
 // longest is the greatest text of a signature: percent-escaped base64 of hex of 64 bytes fits.
@@ -37,8 +38,16 @@ func newCodec(parts []node, size int) (codec, *CompileError) {
 		return c, err
 	}
 	in := c.shape
+	if n.fn.id == fnPct && n.enc.plus {
+		return bad(n.pos, "this encoding cannot be undone when a signature is read", "pct(b64(mac))")
+	}
 	c.shape = n.fn.shapeOf(in, n.pad)
 	switch n.fn.id {
+	case fnHead:
+		if len(c.layers) > 0 || c.cut > 0 || n.to < 10 || n.to > size {
+			return bad(n.pos, "a MAC is cut to 10 bytes or more, before it is written as text", "hex(head(mac, 16))")
+		}
+		return codec{shape: fixed(n.to, anyByte), cut: n.to}, nil
 	case fnHex, fnB64, fnB64URL, fnPct:
 	case fnUpper, fnLower:
 		if len(c.layers) == 0 || c.layers[len(c.layers)-1].id != fnHex {

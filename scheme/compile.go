@@ -9,15 +9,18 @@ func Compile(d Definition) (*Scheme, error) {
 	if d.Name == "" || len(d.Name) > 128 {
 		return nil, &CompileError{Field: "name", Message: "a scheme needs a name of 1 to 128 bytes"}
 	}
-	var known bool
-	if s.alg, known = algorithmOf(d.Algorithm); !known {
-		return nil, &CompileError{Field: "algorithm", Message: `unknown algorithm ` + quoted(d.Algorithm), Hint: algorithmHint(d.Algorithm)}
+	if err := d.language(); err != nil {
+		return nil, err
+	}
+	s.two, s.webhook, s.form.caseless = d.two(), d.Webhook, false
+	if err := s.compileAlgorithm(&d); err != nil {
+		return nil, err
 	}
 	var err error
 	if s.frame, err = s.alg.afterBlock(make([]byte, s.alg.block)); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*Definition) error{s.compileTime, s.compileWire, s.compileExpressions, s.boundWire, s.judge} {
+	for _, step := range []func(*Definition) error{s.declare, s.compileTime, s.compileWire, s.compileExpressions, s.boundWire, s.judge} {
 		if err := step(&d); err != nil {
 			return nil, err
 		}
@@ -26,9 +29,27 @@ func Compile(d Definition) (*Scheme, error) {
 	return s, nil
 }
 
-func algorithmHint(name string) string {
-	if hint := Nearest(name, algorithmNames); hint != "" {
+func (s *Scheme) compileAlgorithm(d *Definition) error {
+	known := false
+	s.alg, known = algorithmOf(d.Algorithm)
+	names := algorithmNames
+	if s.two {
+		s.alg, known = algorithmOf2(d.Algorithm)
+		names = algorithmNames2
+	}
+	if !known {
+		return &CompileError{Field: "algorithm", Message: `unknown algorithm ` + quoted(d.Algorithm), Hint: algorithmHint(d.Algorithm, names)}
+	}
+	s.macSize = s.alg.size
+	return nil
+}
+
+func algorithmHint(name string, names []string) string {
+	if hint := Nearest(name, names); hint != "" {
 		return hint
+	}
+	if len(names) > len(algorithmNames) {
+		return listed(names)
 	}
 	return "hmac-sha1, hmac-sha256, hmac-sha384 or hmac-sha512"
 }
@@ -39,10 +60,18 @@ func (s *Scheme) compileTime(d *Definition) error {
 		return nil
 	}
 	format, known := timeFormatOf(d.Time.Format)
+	names := timeFormats
+	if s.two {
+		format, known = timeFormatOf2(d.Time.Format)
+		names = append(append([]string(nil), timeFormats...), timeFormats2...)
+	}
 	if !known {
-		hint := Nearest(d.Time.Format, timeFormats)
+		hint := Nearest(d.Time.Format, names)
 		if hint == "" {
 			hint = "unix, unix_ms, http_date or rfc3339"
+			if s.two {
+				hint = listed(names) + ", or a pattern of " + dateHelp
+			}
 		}
 		return &CompileError{Field: "time", Message: `unknown time format ` + quoted(d.Time.Format), Hint: hint}
 	}
@@ -50,6 +79,15 @@ func (s *Scheme) compileTime(d *Definition) error {
 		return &CompileError{Field: "time", Message: "the window is out of bounds", Hint: "1s to 24h"}
 	}
 	s.time, s.timeShape, s.timeHelp, s.window = &format, format.shape, format.help, d.Time.Window
+	if err := s.shiftZone(d.Time); err != nil {
+		return err
+	}
+	if s.expiry = d.Time.Expiry; d.Time.Chosen.Kind == 0 {
+		return nil
+	}
+	if s.chosenUnit, s.chosenMost = d.Time.Unit, d.Time.Most; s.chosenUnit <= 0 || s.chosenMost < time.Second || s.chosenMost > 7*24*time.Hour || s.expiry {
+		return &CompileError{Field: "time", Message: "a chosen window needs its greatest value, and a time that is no expiry", Hint: "chosen: q.Expires, unit: s, most: 1h"}
+	}
 	return nil
 }
 
@@ -62,10 +100,16 @@ func (s *Scheme) compileWire(d *Definition) error {
 		d.Wire = append(append([]WireHeader(nil), d.Wire...), WireHeader{canonical(d.Time.Header), "{ts}"})
 	}
 	seen := map[op]bool{}
-	for _, h := range d.Wire {
-		if err := s.addWire(h, seen); err != nil {
-			err.Item = h.Name
+	if s.two {
+		if err := s.compilePlaces(d, seen); err != nil {
 			return err
+		}
+	} else {
+		for _, h := range d.Wire {
+			if err := s.addWire(h, seen); err != nil {
+				err.Item = h.Name
+				return err
+			}
 		}
 	}
 	if !seen[opMAC] {
@@ -79,6 +123,62 @@ func (s *Scheme) compileWire(d *Definition) error {
 		return &CompileError{Field: "time", Message: "{ts} is on the wire but nothing says how it is written", Hint: "time: {from: ts, format: unix, window: 300s}"}
 	}
 	return s.compileNonce(d)
+}
+
+// compilePlaces adds everything that stands on the wire in language 2.
+func (s *Scheme) compilePlaces(d *Definition, seen map[op]bool) error {
+	for _, place := range []struct {
+		in    Place
+		field string
+		list  []WireHeader
+	}{{InHeader, "wire", d.Wire}, {InQuery, "wire_query", d.WireQuery}, {InForm, "wire_form", d.WireForm}, {InJSON, "wire_json", d.WireJSON}} {
+		if len(place.list) > maxWire {
+			return &CompileError{Field: place.field, Message: "too many values", Hint: "at most 16"}
+		}
+		for _, h := range place.list {
+			if err := s.addPlaced(d, place.in, h, seen); err != nil {
+				if err.Field != "several" {
+					err.Field, err.Item = place.field, h.Name
+				}
+				return err
+			}
+		}
+	}
+	if len(d.WireForm) > 0 && len(d.WireJSON) > 0 {
+		return &CompileError{Field: "wire_json", Message: "a body is a form or JSON, not both"}
+	}
+	return s.compileSeveral(d)
+}
+
+// compileSeveral adds the further headers that may carry a signature.
+func (s *Scheme) compileSeveral(d *Definition) error {
+	if d.Several == nil {
+		return nil
+	}
+	for i := range s.wire {
+		if !s.wire[i].signs {
+			continue
+		}
+		if s.wire[i].in != InHeader {
+			return &CompileError{Field: "several", Message: "several signatures stand in headers only"}
+		}
+		if d.Several.Separator == "" && (d.Several.After != "" || len(d.Several.Also) == 0) {
+			return &CompileError{Field: "several", Message: "several needs a separator, or further headers", Hint: "several: {sep: ','}, or several: {also: [X-Signature-2]}"}
+		}
+		if len(d.Several.Also) > 4 {
+			return &CompileError{Field: "several", Message: "too many further headers", Hint: "at most 4"}
+		}
+		for _, name := range d.Several.Also {
+			more := s.wire[i]
+			more.name, more.key, more.optional, more.further = name, canonical(name), true, true
+			if err := headerName(&more); err != nil || onWire(d, name) {
+				return &CompileError{Field: "several", Message: "also lists other headers than wire"}
+			}
+			s.wire = append(s.wire, more)
+		}
+		return nil
+	}
+	return nil
 }
 
 func onWire(d *Definition, header string) bool {
@@ -144,7 +244,11 @@ func (s *Scheme) compileNonce(d *Definition) error {
 		return nil
 	}
 	var ok bool
-	if s.nonceSet, ok = charClass(d.Nonce.Chars); !ok || s.nonceSet.minus(unreserved).meets(anyByte) {
+	allowed := unreserved
+	if s.two {
+		allowed = keyIDSet
+	}
+	if s.nonceSet, ok = charClass(d.Nonce.Chars); !ok || s.nonceSet.minus(allowed).meets(anyByte) {
 		return &CompileError{Field: "nonce", Message: "chars must list characters out of A-Za-z0-9._~-", Hint: "A-Za-z0-9_-"}
 	}
 	return nil
@@ -152,11 +256,9 @@ func (s *Scheme) compileNonce(d *Definition) error {
 
 func (s *Scheme) boundWire(d *Definition) error {
 	for i := range s.wire {
-		for j := range s.wire[i].pieces {
-			if err := s.bound(&s.wire[i], j); err != nil {
-				err.Item = s.wire[i].name
-				return err
-			}
+		if err := s.bound2(&s.wire[i]); err != nil {
+			err.Item = s.wire[i].name
+			return err
 		}
 	}
 	if d.Time == nil || d.Time.Header == "" {

@@ -5,6 +5,9 @@
 // states, and the faults that tell a caller what is wrong with the form of its request. It does no I/O, reads no clock, holds no mutable globals and
 // uses only the standard library.
 //
+// The profile language has two versions. Messages of plain parts take one path, without an allocation and with the body streamed; the functions of language 2
+// (conditions, parameters, lists of headers, derived keys) are evaluated in bounded steps and bounded memory, because profiles and requests are both untrusted.
+//
 // It refuses: profiles that leave a part of the request unsigned without saying so, messages whose parts run into each other, requests that lack a
 // header, bring it twice or write it in another form, and bodies that could be read as the end of the target.
 //

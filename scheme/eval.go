@@ -27,6 +27,7 @@ type scratch struct {
 	signed  []signedHeader
 	fault   *Fault
 	err     error
+	ext     *extension // nil in language 1
 }
 
 func (s *Scheme) newScratch() *scratch {
@@ -34,6 +35,9 @@ func (s *Scheme) newScratch() *scratch {
 	c.restore, _ = c.inner.(encoding.BinaryUnmarshaler)
 	for _, id := range s.digests {
 		c.digests = append(c.digests, digestOf(id))
+	}
+	if s.two {
+		c.ext = &extension{scheme: s, vars: make([]varState, len(s.vars))}
 	}
 	return c
 }
@@ -46,6 +50,9 @@ func (s *Scheme) acquire() *scratch {
 
 func (s *Scheme) release(c *scratch) {
 	c.secret, c.mac, c.body = nil, nil, nil
+	if c.ext != nil {
+		c.ext.reset()
+	}
 	if cap(c.buf) <= keepBuffer {
 		s.pool.Put(c)
 	}
@@ -77,7 +84,7 @@ func (c *scratch) feed(h hash.Hash, parts []node, r *Request, p *Presented) {
 
 func (c *scratch) feedBody(h hash.Hash, r *Request) {
 	if c.body == nil {
-		h.Write(r.Body)
+		h.Write(c.wholeBody(r))
 		return
 	}
 	if c.chunk == nil {
@@ -112,15 +119,15 @@ func (c *scratch) part(n *node, r *Request, p *Presented) {
 	case opMethod:
 		c.buf = append(c.buf, r.Method...)
 	case opTarget:
-		c.buf = append(c.buf, r.Target...)
+		c.buf = append(c.buf, c.target(r)...)
 	case opPath:
 		path, _ := cut(r.Target)
 		c.buf = append(c.buf, path...)
 	case opQuery:
-		_, query := cut(r.Target)
+		_, query := cut(c.target(r))
 		c.buf = append(c.buf, query...)
 	case opBody:
-		c.buf = append(c.buf, r.Body...)
+		c.buf = append(c.buf, c.wholeBody(r)...)
 	case opScheme:
 		c.buf = append(c.buf, r.Scheme...)
 	case opHost:
@@ -138,12 +145,21 @@ func (c *scratch) part(n *node, r *Request, p *Presented) {
 	case opHeader:
 		c.header(n, r)
 	case opCall:
+		if n.fn.two {
+			c.part2(n, r, p)
+			return
+		}
 		c.call(n, r, p)
+	default:
+		c.part2(n, r, p)
 	}
 }
 
 func (c *scratch) header(n *node, r *Request) {
 	value, fault := c.signed[n.index].value(r)
+	if fault != nil && n.optional && fault.Kind == FaultMissing {
+		return
+	}
 	if fault != nil {
 		c.fault = fault
 		return
@@ -178,7 +194,11 @@ func (c *scratch) call(n *node, r *Request, p *Presented) {
 	case fnB64, fnB64URL:
 		c.buf = n.base64.AppendEncode(c.buf, arg)
 	case fnPct:
-		c.buf = appendPct(c.buf, arg)
+		if n.enc.on {
+			c.buf = appendEncoded(&n.enc, c.buf, arg)
+		} else {
+			c.buf = appendPct(c.buf, arg)
+		}
 	default:
 		c.decode(n, arg)
 	}

@@ -2,7 +2,12 @@ package scheme
 
 // compileExpressions builds message, key and signature.
 func (s *Scheme) compileExpressions(d *Definition) error {
-	b := builder{headers: &s.signed, digests: &s.digests, alias: s.alias}
+	if s.two {
+		if err := s.compile2(d); err != nil {
+			return err
+		}
+	}
+	b := s.builder(d, inMessage)
 	var err error
 	if s.message, err = b.build(nil, d.Message, 0); err != nil {
 		return err
@@ -19,7 +24,7 @@ func (s *Scheme) compileExpressions(d *Definition) error {
 	if err := limit("key", s.key); err != nil {
 		return err
 	}
-	if count(s.key, opSecret) == 0 {
+	if count(s.key, opSecret)+count(s.key, opSecretPart) == 0 {
 		return &CompileError{Field: "key", Message: "the key does not use secret"}
 	}
 	hex := Expr{Kind: Call, Text: "hex", Args: []Expr{{Kind: Name, Text: "mac"}}}
@@ -33,10 +38,18 @@ func (s *Scheme) compileExpressions(d *Definition) error {
 	if s.codec, bad = newCodec(s.signature, s.alg.size); bad != nil {
 		return bad
 	}
+	if s.codec.cut > 0 {
+		s.macSize = s.codec.cut
+	}
 	if len(s.codec.layers) == 0 {
 		return &CompileError{Field: "signature", Message: "raw bytes cannot stand in a header", Hint: "hex(mac)"}
 	}
-	s.streams = bodyStreams(s.message)
+	if s.two {
+		if err := s.settleKey(); err != nil {
+			return err
+		}
+	}
+	s.settleStreaming()
 	return nil
 }
 
@@ -45,15 +58,16 @@ func (b *builder) optional(in expression, e Expr, absent string) ([]node, error)
 	if e.Kind == 0 {
 		e = Expr{Kind: Name, Text: absent}
 	}
-	own := builder{in: in, headers: b.headers, digests: b.digests, alias: b.alias}
+	own := *b
+	own.in, own.parts = in, 0
 	return own.build(nil, e, 0)
 }
 
 // alias is the captured value that is the whole of a header on the wire, so that h.x-timestamp means ts where the wire says X-Timestamp: "{ts}".
 func (s *Scheme) alias(header string) op {
 	for i := range s.wire {
-		if s.wire[i].key == header {
-			if o := s.wire[i].only(); o != opMAC {
+		if s.wire[i].key == header && s.wire[i].in == InHeader {
+			if o := s.wire[i].only(); o == opTime || o == opNonce || o == opKeyID {
 				return o
 			}
 		}
@@ -65,7 +79,7 @@ func (s *Scheme) alias(header string) op {
 func (s *Scheme) refuseWireHeaders() error {
 	for i := range s.signed {
 		for j := range s.wire {
-			if s.signed[i].name == s.wire[j].key {
+			if s.wire[j].in == InHeader && s.signed[i].name == s.wire[j].key && (s.wire[j].signs || !s.two) {
 				return &CompileError{Field: "message", Message: "the header " + s.wire[j].name + " is written by this profile", Hint: "name the captured values instead: ts, nonce, key_id"}
 			}
 		}

@@ -31,6 +31,7 @@ type function struct {
 	pad       bool // takes pad=
 	digest    int  // bytes of its result, for the digests
 	injective bool // two arguments never share a result (digests count as such)
+	two       bool // of language 2
 }
 
 // functionNames lists the language's functions, for the "did you mean" of errors.

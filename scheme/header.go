@@ -3,6 +3,7 @@ package scheme
 // signedHeader is a header whose value is part of the message, in the name space h.
 type signedHeader struct {
 	name                          string // canonical
+	needed                        bool   // a request without it is refused before its body is read
 	missing, duplicate, malformed *Fault
 }
 
@@ -46,6 +47,7 @@ func cut(target string) (path, query string) {
 // form is what the message demands of the method, the target and the public URL.
 type form struct {
 	method, target, host, scheme bool
+	caseless                     bool // methods in any letter case
 	targetSet                    byteSet
 	// noEmptyQuery refuses "/a?", which would share its path and its query with "/a".
 	noEmptyQuery bool
@@ -66,7 +68,7 @@ var (
 
 // check refuses a request line whose form the message does not allow.
 func (f *form) check(r *Request) *Fault {
-	if f.method && (len(r.Method) == 0 || len(r.Method) > 32 || !upperSet.all(r.Method)) {
+	if f.method && (len(r.Method) == 0 || len(r.Method) > 32 || !upperSet.all(r.Method)) && !(f.caseless && isWord(r.Method)) {
 		return faultMethod
 	}
 	if f.target {
@@ -84,6 +86,12 @@ func (f *form) check(r *Request) *Fault {
 		return faultHost
 	}
 	return nil
+}
+
+// isWord says whether a method is 1 to 32 letters.
+func isWord(method string) bool {
+	letters := upperSet.union(lowerSet)
+	return len(method) > 0 && len(method) <= 32 && letters.all(method)
 }
 
 func endsInEmptyQuery(target string) bool {

@@ -11,11 +11,12 @@ var ErrSecret = errors.New("secret does not fit the profile")
 
 var errState = errors.New("hash state cannot be saved")
 
-// Key is an HMAC key with its inner and outer hash states already computed (RFC 2104 §4). It is a small value without pointers: a million of them fit in
+// Key is an HMAC key with its inner and outer hash states already computed (RFC 2104 §4). It is a small value: a million of them fit in
 // a slice. Immutable, safe for concurrent use. The zero value is no key: Verify refuses with it and Sign fails. It does not reveal itself when printed.
 type Key struct {
 	alg    uint8            // first, so that with the shorter algorithms the used part is one piece
 	states [2 * maxMAC]byte // inner, then outer, each as long as the algorithm's state
+	raw    *rawKey          // nil unless a request's key or message depends on the secret itself
 }
 
 // Format writes a placeholder for every verb, so that no log line holds key material (security rule 4).
@@ -27,9 +28,17 @@ func (s *Scheme) NewKey(secret []byte) (Key, error) {
 	if len(secret) == 0 {
 		return Key{}, fmt.Errorf("%w: it is empty", ErrSecret)
 	}
+	if s.two && (s.extra.derived || s.extra.secret || s.alg.plain || len(s.secrets) > 0) {
+		return s.NewKeyParts(secret, nil)
+	}
 	c := s.acquire()
 	defer s.release(c)
 	c.secret = secret
+	return s.fixedKey(c)
+}
+
+// fixedKey evaluates the key expression, which depends on nothing but the secret.
+func (s *Scheme) fixedKey(c *scratch) (Key, error) {
 	for i := range s.key {
 		c.emit(&s.key[i])
 	}

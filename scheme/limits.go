@@ -52,13 +52,24 @@ func held(parts []node) (n int) {
 			n += held(parts[i].args)
 			continue
 		}
-		direct := 0
-		for j := range parts[i].args {
-			if parts[i].args[j].op == opBody {
-				direct++
-			}
+		n += directly(&parts[i]) + held(parts[i].args)
+	}
+	return n
+}
+
+// directly counts the bodies among a function's arguments. A condition only looks whether there is one, and head takes no more than its length.
+func directly(call *node) (n int) {
+	args := call.args
+	switch call.fn.id {
+	case fnHead:
+		return 0
+	case fnWhen:
+		args = args[len(call.many[0]):]
+	}
+	for i := range args {
+		if args[i].op == opBody {
+			n++
 		}
-		n += direct + held(parts[i].args)
 	}
 	return n
 }

@@ -21,6 +21,10 @@ const (
 	opMAC
 	opHeader
 	opCall
+	opVar
+	opSecretPart
+	opHostname
+	opPort
 )
 
 // node is one part of a compiled expression. An expression is a flat list of nodes, written one after another.
@@ -33,6 +37,18 @@ type node struct {
 	base64 *base64.Encoding // of the base64 functions
 	args   []node
 	pos    int
+
+	// What follows is used by language 2 only.
+	many     [][]node // the arguments one by one, where a function has several; args holds all of them
+	optional bool     // a field or header that may be absent
+	name     string   // of the function, as written
+	text     string   // a field's name, a pattern of date
+	source   byte     // of a field: q, f or j
+	from, to int      // slice, head, tail
+	alg      algorithm
+	enc      escaping // pct and unpct
+	params   *paramRule
+	list     *headerRule
 }
 
 // expression says which names may occur, by the profile key that it stands in.
@@ -42,12 +58,20 @@ const (
 	inMessage expression = iota
 	inKey
 	inSignature
+	inVars
+	inChecks
+	inTime
 )
 
-func (e expression) field() string { return [...]string{"message", "key", "signature"}[e] }
+func (e expression) field() string {
+	return [...]string{"message", "key", "signature", "vars", "checks", "time"}[e]
+}
 
 // messageNames are the derived parts and captured values. No header can enter this name space: headers are written h.name.
 var messageNames = []string{"method", "target", "path", "query", "body", "url", "scheme", "host", "ts", "nonce", "key_id"}
+
+// messageNames2 are those that language 2 adds.
+var messageNames2 = []string{"hostname", "port", "base_url"}
 
 // builder turns expressions into nodes.
 type builder struct {
@@ -56,6 +80,13 @@ type builder struct {
 	digests *[]funcID
 	alias   func(header string) op // the captured value that a header on the wire stands for
 	parts   int
+	two     bool // language 2
+	vars    []Var
+	secrets []string
+	alg     algorithm
+	maybe   bool // what is built now may be absent: it stands in or, opt, eq, in, not, or a condition
+	branch  int  // levels of conditions above: what is built now need not be there always
+	extra   *extraUse
 }
 
 func (b *builder) fail(pos int, message, hint string) error {
@@ -77,6 +108,13 @@ func (b *builder) build(out []node, e Expr, depth int) ([]node, error) {
 		return b.name(out, e)
 	case Header:
 		return b.header(out, e)
+	case Number:
+		if !b.two {
+			return nil, b.unknownName(e)
+		}
+		return literal(out, e.Text, e.Pos), nil
+	case FieldValue, VarName, SecretPart:
+		return b.spaced(out, e)
 	case Call:
 		return b.call(out, e, depth)
 	case Concat:
@@ -110,13 +148,13 @@ func literal(out []node, text string, pos int) []node {
 
 func (b *builder) name(out []node, e Expr) ([]node, error) {
 	at := func(o op) ([]node, error) { return append(out, node{op: o, pos: e.Pos}), nil }
-	if b.in == inKey || b.in == inSignature {
-		if b.in == inKey && e.Text == "secret" {
-			return at(opSecret)
-		}
-		if b.in == inSignature && e.Text == "mac" {
-			return at(opMAC)
-		}
+	if b.in == inKey && e.Text == "secret" {
+		return at(opSecret)
+	}
+	if b.in == inSignature && e.Text == "mac" {
+		return at(opMAC)
+	}
+	if b.in == inSignature || b.in == inKey && !b.two {
 		return nil, b.unknownName(e)
 	}
 	switch e.Text {
@@ -141,9 +179,34 @@ func (b *builder) name(out []node, e Expr) ([]node, error) {
 	case "key_id":
 		return at(opKeyID)
 	case "url":
-		out = append(out, node{op: opScheme, pos: e.Pos})
-		out = literal(out, "://", e.Pos)
-		return append(out, node{op: opHost, pos: e.Pos}, node{op: opTarget, pos: e.Pos}), nil
+		return append(b.origin(out, e), node{op: opTarget, pos: e.Pos}), nil
+	}
+	return b.name2(out, e)
+}
+
+// origin is scheme, "://" and host.
+func (b *builder) origin(out []node, e Expr) []node {
+	out = literal(append(out, node{op: opScheme, pos: e.Pos}), "://", e.Pos)
+	return append(out, node{op: opHost, pos: e.Pos})
+}
+
+// name2 knows the names that language 2 adds.
+func (b *builder) name2(out []node, e Expr) ([]node, error) {
+	if !b.two {
+		return nil, b.unknownName(e)
+	}
+	switch e.Text {
+	case "hostname":
+		return append(out, node{op: opHostname, pos: e.Pos}), nil
+	case "port":
+		return append(out, node{op: opPort, pos: e.Pos}), nil
+	case "base_url":
+		return append(b.origin(out, e), node{op: opPath, pos: e.Pos}), nil
+	case "secret":
+		if b.in == inMessage {
+			b.extra.secret = true
+			return append(out, node{op: opSecret, pos: e.Pos}), nil
+		}
 	}
 	return nil, b.unknownName(e)
 }
@@ -151,13 +214,21 @@ func (b *builder) name(out []node, e Expr) ([]node, error) {
 func (b *builder) unknownName(e Expr) error {
 	switch e.Text {
 	case "secret":
+		if b.two {
+			return b.fail(e.Pos, `"secret" is not allowed here`, "it belongs in key, or in the message of a keyed plain hash")
+		}
 		return b.fail(e.Pos, `"secret" is not allowed here`, "a keyed plain hash is not part of language 1; the secret belongs in key")
 	case "mac", "sig":
 		return b.fail(e.Pos, quoted(e.Text)+` is not allowed here`, "mac belongs in signature, {sig} on the wire")
 	}
 	known := messageNames
-	if b.in == inKey {
+	if b.two {
+		known = append(append([]string(nil), messageNames...), messageNames2...)
+	}
+	if b.in == inKey && !b.two {
 		known = []string{"secret"}
+	} else if b.in == inKey {
+		known = append(known, "secret")
 	} else if b.in == inSignature {
 		known = []string{"mac"}
 	}
@@ -167,14 +238,23 @@ func (b *builder) unknownName(e Expr) error {
 			return b.fail(e.Pos, quoted(e.Text)+` is not allowed here`, "only "+known[0]+" and functions of it")
 		}
 	}
-	if hint == "" && b.in == inMessage {
+	for i := range b.vars {
+		if b.vars[i].Name == e.Text {
+			return b.fail(e.Pos, `unknown name `+quoted(e.Text), "a variable is written v."+e.Text)
+		}
+	}
+	if hint == "" && b.in != inSignature && b.in != inKey {
 		hint = "a header is written h.name"
+		if b.two {
+			hint = "a header is written h.name, a query parameter q.name, a form field f.name, a JSON member j.name, a variable v.name"
+		}
 	}
 	return b.fail(e.Pos, `unknown name `+quoted(e.Text), hint)
 }
 
+// header appends the value of a header. One that must be there is checked before the body is read.
 func (b *builder) header(out []node, e Expr) ([]node, error) {
-	if b.in != inMessage {
+	if b.in == inSignature || b.in == inKey && !b.two {
 		return nil, b.fail(e.Pos, "headers are not allowed here", "")
 	}
 	name := canonical(e.Text)
@@ -184,14 +264,18 @@ func (b *builder) header(out []node, e Expr) ([]node, error) {
 	if o := b.alias(name); o != 0 {
 		return append(out, node{op: o, pos: e.Pos}), nil
 	}
-	for i, h := range *b.headers {
-		if h.name == name {
-			return append(out, node{op: opHeader, index: i, pos: e.Pos}), nil
+	needed := !b.maybe && b.branch == 0
+	for i := range *b.headers {
+		if h := &(*b.headers)[i]; h.name == name {
+			h.needed = h.needed || needed
+			return append(out, node{op: opHeader, index: i, pos: e.Pos, optional: b.maybe}), nil
 		}
 	}
 	if len(*b.headers) == maxHeaders {
 		return nil, b.fail(e.Pos, "too many headers", "at most 32")
 	}
-	*b.headers = append(*b.headers, newSignedHeader(name))
-	return append(out, node{op: opHeader, index: len(*b.headers) - 1, pos: e.Pos}), nil
+	h := newSignedHeader(name)
+	h.needed = needed
+	*b.headers = append(*b.headers, h)
+	return append(out, node{op: opHeader, index: len(*b.headers) - 1, pos: e.Pos, optional: b.maybe}), nil
 }

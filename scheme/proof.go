@@ -19,12 +19,11 @@ var coverable = []string{"method", "path", "query", "body", "time"}
 
 func (s *Scheme) judgeCoverage(d *Definition) error {
 	target := count(s.message, opTarget) > 0
-	covered := map[string]bool{
-		"method": count(s.message, opMethod) > 0,
-		"path":   target || count(s.message, opPath) > 0,
-		"query":  target || count(s.message, opQuery) > 0,
-		"body":   count(s.message, opBody) > 0,
-		"time":   s.time != nil && count(s.message, opTime) > 0,
+	var covered map[string]bool
+	if s.two {
+		covered = s.coverage2()
+	} else {
+		covered = s.coverage1(target)
 	}
 	fail := func(word, message, hint string) error {
 		return &CompileError{Field: "uncovered", Item: word, Message: message, Hint: hint}
@@ -42,12 +41,27 @@ func (s *Scheme) judgeCoverage(d *Definition) error {
 		}
 	}
 	for _, word := range coverable {
-		if !covered[word] && !slices.Contains(d.Uncovered, word) {
-			return &CompileError{Field: "message", Message: "the " + word + " is not signed", Hint: "sign it, or admit it: uncovered: [" + word + "]"}
+		if covered[word] || slices.Contains(d.Uncovered, word) {
+			continue
 		}
+		if s.webhook && (word == "method" || word == "path" || word == "query") {
+			continue
+		}
+		return &CompileError{Field: "message", Message: "the " + word + " is not signed", Hint: "sign it, or admit it: uncovered: [" + word + "]"}
 	}
 	s.uncovered = slices.Clone(d.Uncovered)
 	return s.judgeCaptures()
+}
+
+// coverage1 is what a scheme of language 1 signs.
+func (s *Scheme) coverage1(target bool) map[string]bool {
+	return map[string]bool{
+		"method": count(s.message, opMethod) > 0,
+		"path":   target || count(s.message, opPath) > 0,
+		"query":  target || count(s.message, opQuery) > 0,
+		"body":   count(s.message, opBody) > 0,
+		"time":   s.time != nil && count(s.message, opTime) > 0,
+	}
 }
 
 // judgeCaptures holds the captured values against the message: what is signed must be on the wire, and a nonce on the wire must be signed.
@@ -57,9 +71,12 @@ func (s *Scheme) judgeCaptures() error {
 		op     op
 		onWire bool
 	}{{opTime, s.time != nil}, {opNonce, s.hasNonce}, {opKeyID, s.hasKeyID}} {
-		if name := captureName(c.op); count(s.message, c.op) > 0 && !c.onWire {
+		if name := captureName(c.op); s.readsAnywhere(func(n *node) bool { return n.op == c.op }) && !c.onWire {
 			return fail(name+" is signed but no header carries it", "put {"+name+"} on the wire")
 		}
+	}
+	if s.two {
+		return s.judgeCaptures2()
 	}
 	if s.hasNonce && count(s.message, opNonce) == 0 {
 		return fail("the nonce is not signed", "a nonce that can be replaced protects nothing")
@@ -73,6 +90,9 @@ func (s *Scheme) judgeCaptures() error {
 // judgeSeparation looks for the mildest demands on target and body under which the message is unambiguous: none, then the strict target characters of
 // RFC 3986, then a first byte of the body that no target can hold.
 func (s *Scheme) judgeSeparation(d *Definition) error {
+	if s.two {
+		return s.judgeSeparation2(d)
+	}
 	f := form{
 		method: count(s.message, opMethod) > 0,
 		target: count(s.message, opTarget)+count(s.message, opPath)+count(s.message, opQuery) > 0,
@@ -201,7 +221,16 @@ func (s *Scheme) shape(n *node) shape {
 	case opHeader:
 		return between(1, maxHeader, headerSet)
 	case opCall:
+		if n.fn.two {
+			return s.shape2(n)
+		}
+		if n.fn.id == fnPct && n.enc.on {
+			return s.pctShape(n)
+		}
+		if n.fn.id == fnTrimPrefix && s.two {
+			return between(0, s.chainOf(n.args).max, s.chainOf(n.args).any)
+		}
 		return n.fn.shapeOf(s.chainOf(n.args), n.pad)
 	}
-	return between(0, -1, anyByte)
+	return s.shape2(n)
 }

@@ -15,6 +15,8 @@ type Request struct {
 	Header map[string][]string
 	// Body is the whole body. Nil and empty mean the same: no body.
 	Body []byte
+	// Vars are the values of the variables that the caller supplies, to sign and to verify. Nil where the profile declares none.
+	Vars map[string]string
 }
 
 // Claims is what a signer says about a request beside the request itself.
@@ -25,10 +27,15 @@ type Claims struct {
 	Time time.Time
 	// Nonce is fresh for each request. Required where the wire has {nonce}; this package makes no random values.
 	Nonce string
+	// TimeText is the time as it is to be written, instead of Time: for a caller that needs a certain zone or precision. It must have the profile's form.
+	TimeText string
 }
 
-// Field is a header to set on the request that is being signed.
-type Field struct{ Name, Value string }
+// Field is a value to set on the request that is being signed: a header, unless In says otherwise. Apply sets them.
+type Field struct {
+	Name, Value string
+	In          Place
+}
 
 // Presented is what a request says about its signature: the values captured from the headers, checked for form and nothing else. The zero value is valid
 // as the argument of Parse and fails every Verify. Reuse it freely: Parse overwrites all of it. Its strings share memory with the headers. Not
@@ -47,12 +54,32 @@ type Presented struct {
 	owner *Scheme
 	mac   [maxMAC]byte
 	size  int // bytes of mac; 0 when none was captured
+
+	// What follows is used by language 2 only.
+	more      []byte        // further MACs, each of size bytes
+	vars      []string      // by the index of the variable
+	chosen    time.Duration // the window that the sender chose
+	hasChosen bool
+	hasBody   bool     // what stands in the body has been read
+	work      *Request // the request with what Present put on the wire; nil after Parse
 }
 
-// Signatures says how many signatures were presented: 1 after Parse succeeded, otherwise 0. Language 1 has no header with several.
+// Signatures says how many signatures were presented: at least 1 after Parse succeeded, unless they stand in the body, otherwise 0.
 func (p *Presented) Signatures() int {
 	if p.size == 0 {
 		return 0
 	}
-	return 1
+	return 1 + len(p.more)/p.size
+}
+
+// Var is the value of a variable that stands on the wire or was found in the request; empty if there is none of that name, or before Parse.
+func (p *Presented) Var(name string) string {
+	if p.owner != nil {
+		for i := range p.owner.vars {
+			if p.owner.vars[i].name == name && i < len(p.vars) {
+				return p.vars[i]
+			}
+		}
+	}
+	return ""
 }

@@ -32,6 +32,30 @@ type Scheme struct {
 	uncovered []string
 	warnings  []string
 	pool      sync.Pool
+
+	// What follows is used by language 2 only.
+	two        bool
+	webhook    bool
+	vars       []variable
+	secrets    []string
+	checks     []check
+	extra      extraUse
+	bodyWire   bool // something stands in the body
+	placing    bool // something stands in the query or the body, or a header is read that this scheme writes
+	expiry     bool
+	chosen     []node
+	chosenUnit time.Duration
+	chosenMost time.Duration
+	ownQuery   bool // {sig} stands in the query
+	ownForm    bool // {sig} stands in the form
+	caseless   bool // methods in any letter case
+	macSize    int  // bytes of the MAC that count
+}
+
+// check is a compiled Check.
+type check struct {
+	left, right []node
+	fault       *Fault
 }
 
 // Name is the scheme's name, such as "finci" or "finci/lf".
@@ -58,9 +82,11 @@ func (s *Scheme) Streams() bool { return s.streams }
 // Headers lists, as canonical keys, the headers that carry credentials: to be stripped before forwarding, and protected against doubling and against being named
 // by Connection (security rules 17, 20, 33). The slice is the caller's.
 func (s *Scheme) Headers() []string {
-	out := make([]string, len(s.wire))
+	out := make([]string, 0, len(s.wire))
 	for i := range s.wire {
-		out[i] = s.wire[i].key
+		if s.wire[i].in == InHeader {
+			out = append(out, s.wire[i].key)
+		}
 	}
 	return out
 }
@@ -71,6 +97,25 @@ func (s *Scheme) SignedHeaders() []string {
 	out := make([]string, len(s.signed))
 	for i := range s.signed {
 		out[i] = s.signed[i].name
+	}
+	return out
+}
+
+// InBody says whether something that a verifier needs stands in the body: then Parse cannot know all of it, Fresh refuses until ParseBody was called, and only
+// Check or the order Parse, ParseBody, Fresh, Verify works.
+func (s *Scheme) InBody() bool { return s.bodyWire }
+
+// Webhook says whether the profile is of kind webhook: it signs no method and no target.
+func (s *Scheme) Webhook() bool { return s.webhook }
+
+// Vars lists the variables that the caller must supply through Request.Vars, to sign and to verify. The slice is the caller's.
+func (s *Scheme) Vars() []string {
+	var out []string
+	for i := range s.vars {
+		v := &s.vars[i]
+		if !v.wire && v.pattern == nil && len(v.value) == 0 && v.fallback == nil {
+			out = append(out, v.name)
+		}
 	}
 	return out
 }

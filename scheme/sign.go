@@ -14,16 +14,23 @@ var ErrNotStreaming = errors.New("scheme needs the whole body")
 func (s *Scheme) Present(r *Request, c Claims, p *Presented) error {
 	*p = Presented{}
 	if s.time != nil {
-		if c.Time.IsZero() {
+		if c.Time.IsZero() && c.TimeText == "" {
 			return unsignable("ts", "needs a time")
 		}
-		p.TimeText = s.time.format(c.Time)
+		if p.TimeText = c.TimeText; c.TimeText == "" && s.expiry {
+			p.TimeText = s.time.format(c.Time.Add(s.window))
+		} else if c.TimeText == "" {
+			p.TimeText = s.time.format(c.Time)
+		}
 	}
 	if s.hasKeyID {
 		p.KeyID = c.KeyID
 	}
 	if s.hasNonce {
 		p.Nonce = c.Nonce
+	}
+	if s.two {
+		return s.present2(r, p)
 	}
 	for i := range s.wire {
 		for j := range s.wire[i].pieces {
@@ -57,7 +64,7 @@ func (s *Scheme) claim(c *capture, p *Presented) error {
 	default:
 		return nil
 	}
-	if !s.take(c, text, p) {
+	if s.two && (len(text) < c.min || len(text) > c.max || !c.set.all(text)) || !s.take(c, text, p) {
 		return unsignable(captureName(c.op), "cannot be written: "+c.fault.Where+" "+c.fault.Detail)
 	}
 	return nil
@@ -89,38 +96,74 @@ func (s *Scheme) SignReader(k *Key, r *Request, body io.Reader, c Claims) ([]Fie
 }
 
 func (s *Scheme) sign(k *Key, r *Request, body io.Reader, claims Claims) ([]Field, error) {
-	if k.alg != s.alg.id {
-		return nil, unsignable("", "the key is not one of this scheme")
+	var p Presented
+	signature, err := s.signature1(k, r, body, claims, &p)
+	if err != nil {
+		return nil, err
+	}
+	fields := make([]Field, 0, len(s.wire))
+	for i := range s.wire {
+		if w := &s.wire[i]; !w.further && !(w.optional && silent(w.pieces, &p)) {
+			fields = append(fields, Field{w.name, w.write(&p, signature), w.in})
+		}
+	}
+	return fields, nil
+}
+
+// Signature is the text that {sig} stands for, without the headers around it. Its errors are those of Sign.
+func (s *Scheme) Signature(k *Key, r *Request, c Claims) (string, error) {
+	if len(r.Body) > 0 {
+		if f := s.form.checkBody(r.Body[0]); f != nil {
+			return "", f
+		}
 	}
 	var p Presented
-	if err := s.Present(r, claims, &p); err != nil {
-		return nil, err
+	return s.signature1(k, r, nil, c, &p)
+}
+
+func (s *Scheme) signature1(k *Key, r *Request, body io.Reader, claims Claims, p *Presented) (string, error) {
+	if k.alg != s.keyKind() {
+		return "", unsignable("", "the key is not one of this scheme")
+	}
+	if err := s.Present(r, claims, p); err != nil {
+		return "", err
+	}
+	if p.work != nil {
+		r = p.work
 	}
 	c := s.acquire()
 	defer s.release(c)
 	c.body = body
-	s.compute(c, k, r, &p)
+	if s.two {
+		s.confirm(c, r, p)
+	}
+	s.compute(c, k, r, p)
 	if c.err != nil {
-		return nil, fmt.Errorf("read body: %w", c.err)
+		return "", fmt.Errorf("read body: %w", c.err)
 	}
 	if c.fault != nil {
-		return nil, c.fault
+		return "", c.fault
 	}
 	c.mac, c.buf = c.sum, c.buf[:0]
 	for i := range s.signature {
 		c.emit(&s.signature[i])
 	}
-	signature := string(c.buf)
-	fields := make([]Field, len(s.wire))
-	for i := range s.wire {
-		fields[i] = Field{s.wire[i].name, s.wire[i].write(&p, signature)}
-	}
-	return fields, nil
+	return string(c.buf), nil
 }
 
 // Canonical returns the bytes that are signed for a request and the values that Parse or Present left in p. They may hold personal data: show them to the
-// request's owner only, and log them nowhere outside a sandbox (security rule 4). It returns a *Fault when p is of another scheme or a value has the wrong form.
+// request's owner only, and log them nowhere outside a sandbox (security rule 4). A secret that is part of the message is shown as [secret].
+// It returns a *Fault when p is of another scheme or a value has the wrong form.
 func (s *Scheme) Canonical(r *Request, p *Presented) ([]byte, error) {
+	return s.canonical(nil, r, p)
+}
+
+// CanonicalWith is Canonical with the secret where the message holds it: for the owner of the secret alone, to compare byte for byte.
+func (s *Scheme) CanonicalWith(k *Key, r *Request, p *Presented) ([]byte, error) {
+	return s.canonical(k, r, p)
+}
+
+func (s *Scheme) canonical(k *Key, r *Request, p *Presented) ([]byte, error) {
 	if p.owner != s {
 		return nil, unsignable("", "the values were not parsed by this scheme")
 	}
@@ -129,8 +172,19 @@ func (s *Scheme) Canonical(r *Request, p *Presented) ([]byte, error) {
 			return nil, f
 		}
 	}
+	if s.two && !p.hasBody {
+		if f := s.ParseBody(r, p); f != nil {
+			return nil, f
+		}
+	}
+	if p.work != nil {
+		r = p.work
+	}
 	c := s.acquire()
 	defer s.release(c)
+	if c.secret = []byte("[secret]"); k != nil && k.raw != nil {
+		c.ext.key, c.secret = k, k.raw.secret
+	}
 	for i := range s.message {
 		c.part(&s.message[i], r, p)
 	}

@@ -67,9 +67,9 @@ func captureName(o op) string {
 	return "sig"
 }
 
-// bound gives a capture its alphabet, its length and its fault, and proves that the text behind it ends it.
-func (s *Scheme) bound(w *wireHeader, i int) *CompileError {
-	c := &w.pieces[i]
+// boundIn gives a capture its alphabet, its length and its fault, and proves that the text behind it ends it.
+func (s *Scheme) boundIn(w *wireHeader, pieces []capture, i int) *CompileError {
+	c := &pieces[i]
 	switch c.op {
 	case 0:
 		return nil
@@ -85,17 +85,19 @@ func (s *Scheme) bound(w *wireHeader, i int) *CompileError {
 	case opMAC:
 		c.set, c.min, c.max = s.codec.shape.any, s.codec.shape.min, s.codec.shape.max
 		c.fault = &Fault{FaultMalformed, w.name, "needs a signature: " + s.codec.help()}
+	case opVar:
+		v := &s.vars[c.index]
+		c.set, c.min, c.max = v.set, v.min, v.max
+		c.fault = &Fault{FaultMalformed, w.name, "needs " + v.name + ": " + number(c.min) + " to " + number(c.max) + " of the declared characters"}
+	case opGroup:
+		c.set = groupSet(c.kind)
 	}
-	if i+1 == len(w.pieces) {
+	if i+1 == len(pieces) {
 		return nil
 	}
-	c.stop, c.stopped = w.pieces[i+1].lit[0], true
+	c.stop, c.stopped = pieces[i+1].lit[0], true
 	if !c.set.has(c.stop) {
 		return nil
 	}
-	if c.op == opKeyID || c.op == opNonce {
-		c.set = c.set.minus(setOf(string(c.stop)))
-		return nil
-	}
-	return &CompileError{Field: "wire", Item: w.name, Message: "the text after {" + captureName(c.op) + "} can occur inside it", Hint: "put another separator there"}
+	return c.without(w, c.stop)
 }

@@ -77,6 +77,17 @@ func (s *Scheme) Fresh(p *Presented, now time.Time, window time.Duration) *Fault
 	if window <= 0 {
 		window = s.window
 	}
+	if s.two {
+		if p.TimeText == "" {
+			return &Fault{FaultMalformed, s.timeWhere, "stands in the body, which has not been read"}
+		}
+		if p.hasChosen {
+			return s.chosenFresh(p, now, window)
+		}
+		if s.expiry {
+			return s.expired(p, now, window)
+		}
+	}
 	age := now.Sub(time.Unix(p.Unix, p.nano))
 	if age > window {
 		return s.distance(FaultStale, now.Unix()-p.Unix, window, " s in the past; at most ")
@@ -95,6 +106,11 @@ func (s *Scheme) Expires(p *Presented, window time.Duration) int64 {
 	}
 	if window <= 0 {
 		window = s.window
+	}
+	if p.hasChosen {
+		window = max(window, p.chosen)
+	} else if s.expiry {
+		window = 0
 	}
 	last := time.Unix(p.Unix, p.nano).Add(window)
 	if last.Nanosecond() > 0 {

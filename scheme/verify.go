@@ -17,6 +17,9 @@ const (
 // exactly the declared form (rule 6), and method and target hold only what the message allows. It never looks at Body, allocates nothing when it
 // succeeds, and overwrites p. After a fault p must not be used.
 func (s *Scheme) Parse(r *Request, p *Presented) *Fault {
+	if s.two {
+		return s.parse2(r, p)
+	}
 	*p = Presented{}
 	for i := range s.wire {
 		if f := s.read(&s.wire[i], r, p); f != nil {
@@ -41,7 +44,12 @@ func (s *Scheme) Parse(r *Request, p *Presented) *Fault {
 // over a label and the nonce, or the computed MAC where there is none, so that it does not depend on how the signature was spelt (design decision 7).
 // It checks no time: call Fresh. It allocates nothing for schemes of plain parts.
 func (s *Scheme) Verify(k *Key, r *Request, p *Presented, digest *[32]byte) *Fault {
-	if p.owner != s || p.size != s.alg.size || k.alg != s.alg.id {
+	if s.two && !p.hasBody {
+		if f := s.ParseBody(r, p); f != nil {
+			return f
+		}
+	}
+	if p.owner != s || p.size != s.macSize || k.alg != s.keyKind() {
 		return faultForged
 	}
 	if len(r.Body) > 0 {
@@ -51,6 +59,9 @@ func (s *Scheme) Verify(k *Key, r *Request, p *Presented, digest *[32]byte) *Fau
 	}
 	c := s.acquire()
 	defer s.release(c)
+	if s.two {
+		s.confirm(c, r, p)
+	}
 	s.compute(c, k, r, p)
 	if c.fault != nil {
 		return c.fault
@@ -64,12 +75,15 @@ func (s *Scheme) VerifyReader(k *Key, r *Request, body io.Reader, p *Presented, 
 	if !s.streams {
 		return nil, ErrNotStreaming
 	}
-	if p.owner != s || p.size != s.alg.size || k.alg != s.alg.id {
+	if p.owner != s || p.size != s.macSize || k.alg != s.keyKind() {
 		return faultForged, nil
 	}
 	c := s.acquire()
 	defer s.release(c)
 	c.body = body
+	if s.two {
+		s.confirm(c, r, p)
+	}
 	s.compute(c, k, r, p)
 	if c.err != nil {
 		return nil, fmt.Errorf("read body: %w", c.err)
@@ -82,6 +96,10 @@ func (s *Scheme) VerifyReader(k *Key, r *Request, body io.Reader, p *Presented, 
 
 // compute leaves the MAC of the request in c.sum.
 func (s *Scheme) compute(c *scratch, k *Key, r *Request, p *Presented) {
+	if s.two && (k.raw != nil || s.alg.plain || s.extra.derived) {
+		s.computeRaw(c, k, r, p)
+		return
+	}
 	n := s.alg.state
 	c.load(k.states[:n])
 	c.feed(c.inner, s.message, r, p)
@@ -89,14 +107,15 @@ func (s *Scheme) compute(c *scratch, k *Key, r *Request, p *Presented) {
 	c.load(k.states[n : 2*n])
 	c.inner.Write(c.sum)
 	c.sum = c.inner.Sum(c.sum[:0])
+	c.sum = c.sum[:s.macSize]
 }
 
 func (s *Scheme) compare(c *scratch, p *Presented, digest *[32]byte) *Fault {
-	if c.err != nil || !hmac.Equal(c.sum, p.mac[:p.size]) {
+	if c.err != nil || !hmac.Equal(c.sum, p.mac[:p.size]) && !(len(p.more) > 0 && s.matches(c, p)) {
 		return faultForged
 	}
 	if digest != nil {
-		if s.hasNonce {
+		if s.hasNonce { // c.buf is free: everything has been fed
 			c.buf = append(append(c.buf[:0], labelNonce...), p.Nonce...)
 		} else {
 			c.buf = append(append(c.buf[:0], labelMAC...), c.sum...)

@@ -11,6 +11,11 @@ type capture struct {
 	stop     byte // first byte of the literal that follows, when there is one
 	stopped  bool
 	fault    *Fault
+
+	// What follows is used by language 2 only.
+	index int       // of opVar: in Scheme.vars
+	kind  string    // of opGroup: its encoding
+	inner []capture // of opGroup
 }
 
 // wireHeader is one header that carries credentials.
@@ -18,6 +23,13 @@ type wireHeader struct {
 	name, key                     string // as the profile spells it, and canonical
 	pieces                        []capture
 	missing, duplicate, malformed *Fault
+
+	// What follows is used by language 2 only.
+	in       Place
+	signs    bool // {sig} stands in it
+	optional bool
+	further  bool // another header for a further signature; never written
+	list     *listRule
 }
 
 func newWireHeader(name, template string) wireHeader {
@@ -46,9 +58,13 @@ func (s *Scheme) read(w *wireHeader, r *Request, p *Presented) *Fault {
 	if len(values) > 1 {
 		return w.duplicate
 	}
-	rest := values[0]
-	for i := range w.pieces {
-		c := &w.pieces[i]
+	return s.match(w, w.pieces, values[0], p)
+}
+
+// match captures the values of a template out of text.
+func (s *Scheme) match(w *wireHeader, pieces []capture, rest string, p *Presented) *Fault {
+	for i := range pieces {
+		c := &pieces[i]
 		if c.op == 0 {
 			if !strings.HasPrefix(rest, c.lit) {
 				return w.malformed
@@ -65,6 +81,16 @@ func (s *Scheme) read(w *wireHeader, r *Request, p *Presented) *Fault {
 			text = rest[:n]
 		}
 		rest = rest[len(text):]
+		if c.op == opGroup {
+			inner, ok := decodeGroup(c.kind, text)
+			if !ok {
+				return w.malformed
+			}
+			if f := s.match(w, c.inner, inner, p); f != nil {
+				return f
+			}
+			continue
+		}
 		if !s.take(c, text, p) {
 			return c.fault
 		}
@@ -81,6 +107,9 @@ func (s *Scheme) take(c *capture, text string, p *Presented) bool {
 		return false
 	}
 	if c.op == opMAC {
+		if s.two {
+			return s.keepMAC(p, text)
+		}
 		p.size = s.codec.decode(&p.mac, text)
 		return p.size == s.alg.size
 	}
@@ -89,10 +118,24 @@ func (s *Scheme) take(c *capture, text string, p *Presented) bool {
 	}
 	switch c.op {
 	case opKeyID:
+		if p.KeyID != "" && p.KeyID != text {
+			return false
+		}
 		p.KeyID = text
 	case opNonce:
+		if p.Nonce != "" && p.Nonce != text {
+			return false
+		}
 		p.Nonce = text
+	case opVar:
+		if p.vars[c.index] != "" && p.vars[c.index] != text {
+			return false
+		}
+		p.vars[c.index] = text
 	case opTime:
+		if p.TimeText != "" && p.TimeText != text {
+			return false
+		}
 		p.TimeText = text
 		var ok bool
 		p.Unix, p.nano, ok = s.time.parse(text)
@@ -103,9 +146,16 @@ func (s *Scheme) take(c *capture, text string, p *Presented) bool {
 
 // write is the header's value for p and a signature.
 func (w *wireHeader) write(p *Presented, signature string) string {
+	if w.list != nil {
+		return w.writeList(p, signature)
+	}
+	return writePieces(w.pieces, p, signature)
+}
+
+func writePieces(pieces []capture, p *Presented, signature string) string {
 	var b strings.Builder
-	for i := range w.pieces {
-		switch w.pieces[i].op {
+	for i := range pieces {
+		switch pieces[i].op {
 		case opKeyID:
 			b.WriteString(p.KeyID)
 		case opNonce:
@@ -114,8 +164,12 @@ func (w *wireHeader) write(p *Presented, signature string) string {
 			b.WriteString(p.TimeText)
 		case opMAC:
 			b.WriteString(signature)
+		case opVar:
+			b.WriteString(p.vars[pieces[i].index])
+		case opGroup:
+			b.WriteString(encodeGroup(pieces[i].kind, writePieces(pieces[i].inner, p, signature)))
 		default:
-			b.WriteString(w.pieces[i].lit)
+			b.WriteString(pieces[i].lit)
 		}
 	}
 	return b.String()

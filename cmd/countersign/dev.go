@@ -9,10 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
-	"syscall"
 	"time"
 
 	"countersign.dev/internal/partner"
@@ -52,7 +50,7 @@ credentials and commands to paste are printed. Everything is kept in the data fo
 				return err
 			}
 			tuneCollector()
-			signal.Ignore(syscall.SIGPIPE) // a reader of the output that goes away, as head does, must not end the server
+			ignoreSignals()
 			return runDev(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())
 		},
 	}
@@ -193,7 +191,7 @@ func runDev(ctx context.Context, o *devOptions, out, errOut io.Writer) error {
 	if err = d.open(ctx); err == nil {
 		err = d.serve(ctx)
 	}
-	return errors.Join(err, d.drain())
+	return errors.Join(err, d.drain(d.models...))
 }
 
 // tuneCollector trades memory for time: a request leaves little garbage and the live heap is small, so that collecting at

@@ -252,17 +252,14 @@ func TestDevRefusesWhatItCannotServeFrom(t *testing.T) {
 		{"damaged credentials", "", func(dir string) error { return os.WriteFile(filepath.Join(dir, "dev.json"), []byte("{"), 0o600) }, "dev.json is damaged"},
 		{"an authority without its key", "", func(dir string) error { return os.Remove(filepath.Join(dir, "ca-key.pem")) }, "ca-key.pem"},
 		{"an authority's key that others can read", "", loosen("ca-key.pem"), "ca-key.pem holds secrets but has mode 0644"},
-		{"a record that others can write", "", func(dir string) error { return os.Chmod(filepath.Join(dir, "decisions.jsonl"), 0o666) }, "decisions.jsonl (mode 0666)"},
-		{"a symbolic link for the record", "", link("decisions.jsonl"), "decisions.jsonl is not a regular file"},
-		{"a symbolic link for the record, to nothing", "", func(dir string) error {
-			return errors.Join(link("decisions.jsonl")(dir), os.Remove(filepath.Join(dir, "decisions.jsonl.away")))
-		}, "decisions.jsonl is not a regular file"},
+		{"a record that others can write", "", func(dir string) error { return os.Chmod(filepath.Join(dir, "decisions"), 0o777) }, "decisions"},
+		{"a symbolic link for the record", "", link("decisions/00000001.jsonl"), "00000001.jsonl"},
 		{"credentials that others can read", "", loosen("dev.json"), "dev.json holds secrets but has mode 0644"},
 		{"a symbolic link for the credentials", "", link("dev.json"), "dev.json is not a regular file"},
 		{"a digest key that others can read", "", loosen("digest.key"), "digest.key holds secrets but has mode 0644"},
 		{"a symbolic link for the digest key", "", link("digest.key"), "digest.key is not a regular file"},
 		{"half a digest key", "", func(dir string) error { return os.Truncate(filepath.Join(dir, "digest.key"), 16) }, "digest.key: not 32 bytes long"},
-		{"a symbolic link for the lock", "", link("lock"), "lock is not a regular file"},
+		{"a symbolic link for the lock", "", link("lock-sandbox"), "lock-sandbox is not a regular file"},
 	} {
 		dir := c.data
 		if dir == "" {

@@ -37,11 +37,11 @@ type readyCard struct {
 }
 
 func (d *devServer) ready() ready {
-	r := ready{CAFile: d.caFile, OpsURL: "http://" + d.ops.addr.String(), DecisionLog: d.decisionLog(), Environments: map[string]readyEnvironment{}}
-	for _, w := range d.worlds {
-		c := d.state.Environments[w.environment]
-		r.Environments[w.environment] = readyEnvironment{
-			BaseURL:     w.baseURL(),
+	r := ready{CAFile: d.caFile, OpsURL: d.opsURL(), DecisionLog: d.decisionLog(), Environments: map[string]readyEnvironment{}}
+	for _, environment := range devEnvironments {
+		c := d.state.Environments[environment]
+		r.Environments[environment] = readyEnvironment{
+			BaseURL:     d.baseURL(environment),
 			Aggregation: readyAggregation{BasePath: aggregationPath, AppKey: c.App.KeyID, PartnerID: c.App.Login, PartnerSecret: c.App.Secret},
 			Card:        readyCard{BasePath: cardPath, APIToken: c.Signing.KeyID, APISecret: c.Signing.Secret},
 		}

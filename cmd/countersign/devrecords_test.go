@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -124,25 +123,5 @@ func TestAReaderThatGoesAwayDoesNotEndTheServer(t *testing.T) {
 	}
 	if code := <-ended; code != exitOK {
 		t.Errorf("ended with %d after SIGTERM", code)
-	}
-}
-
-func TestATornLineOfAFormerRunIsEnded(t *testing.T) {
-	for before, want := range map[string]string{"": "", "{}\n": "{}\n", "{}\n{\"time": "{}\n{\"time\n"} {
-		path := filepath.Join(t.TempDir(), "decisions.jsonl")
-		if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := openRecord(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = io.WriteString(f, "next\n")
-		if err := errors.Join(err, f.Close()); err != nil {
-			t.Fatal(err)
-		}
-		if text, err := os.ReadFile(path); err != nil || string(text) != want+"next\n" {
-			t.Errorf("%q became %q, %v", before, text, err)
-		}
 	}
 }

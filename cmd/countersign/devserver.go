@@ -2,89 +2,79 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"net/netip"
+	"net"
+	"net/http"
+	"net/url"
 	"path/filepath"
 	"time"
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit"
-	"countersign.dev/internal/country"
-	"countersign.dev/internal/edge/clientip"
-	"countersign.dev/internal/edge/gateway"
-	"countersign.dev/internal/edge/ops"
-	"countersign.dev/internal/edge/tokens"
+	"countersign.dev/internal/audit/segment"
 	"countersign.dev/internal/registry"
-	"countersign.dev/internal/replay/memory"
+	"countersign.dev/internal/sandbox"
 	"countersign.dev/scheme"
 )
 
 // bodyBudget is how much memory request bodies may take together.
 const bodyBudget = 256 << 20
 
-// devServer is one run of `countersign dev`: opened, served, drained, closed, in that order.
+// devServer is one run of `countersign dev`: an assembly, and what only dev has: models of upstreams, a partner that is
+// approved already, a certificate authority of its own, a banner.
 type devServer struct {
+	*assembly
 	options *devOptions
-	dir     string
 	out     io.Writer
 	echo    *audit.Echo // standard error: the log, and decision lines unless quiet
-	log     *slog.Logger
 
-	register *registry.Registry
-	state    *devState
-	decider  *access.Decider
-	follower *follower
-	exchange *tokens.Exchange
-	trusted  []netip.Prefix // proxies
-	address  *clientip.Deriver
-	metrics  *ops.Metrics
-	records  recorders
-	lines    *audit.Lines
-	caFile   string
-	bodies   *gateway.Budget
-	worlds   []*devWorld
-	ops      *listening
-	failed   chan error // the first listener that failed
-
-	closers []func() error // run in reverse order
+	state  *devState
+	models []*listening
+	caFile string
 }
 
 // newDevServer makes a server that has opened nothing but its log.
 func newDevServer(o *devOptions, dir string, out, errOut io.Writer) *devServer {
 	echo := audit.NewEcho(errOut)
-	return &devServer{options: o, dir: dir, out: out, echo: echo, log: slog.New(slog.NewJSONHandler(echo, nil)),
-		bodies: gateway.NewBudget(bodyBudget), failed: make(chan error, 1), closers: []func() error{echo.Close}}
+	d := &devServer{options: o, out: out, echo: echo,
+		assembly: newAssembly(dir, devEnvironments, slog.New(slog.NewJSONHandler(echo, nil)), bodyBudget)}
+	d.atEnd(echo)
+	return d
 }
 
-// lock takes the data folder. Nothing is written or removed before.
-func (d *devServer) lock() error {
-	lock, err := lockFolder(d.dir)
-	if err == nil {
-		d.closers = append(d.closers, lock.Close)
-	}
-	return err
-}
-
-// open opens everything that is kept, brings the register to where dev needs it, and makes what decides.
+// open opens everything that is kept, and brings the register to where dev needs it.
 func (d *devServer) open(ctx context.Context) error {
 	if err := d.openRegister(ctx); err != nil {
 		return err
 	}
-	if err := d.openRecords(); err != nil {
+	cfg := segment.Config{Dir: filepath.Join(d.dir, "decisions"), WhenFull: segment.TellGap}
+	if !d.options.quiet {
+		cfg.OnLine = shown(d.echo)
+	}
+	if err := d.openRecords(cfg, filepath.Join(d.dir, "digest.key")); err != nil {
 		return err
 	}
-	var err error
-	if d.trusted, err = d.options.trusted(); err != nil {
+	if err := d.openReplay(""); err != nil {
 		return err
 	}
-	if d.address, err = clientip.New(clientip.Config{Trusted: d.trusted}); err != nil {
+	if err := d.openLimiter(filepath.Join(d.dir, "quotas"), 0); err != nil {
 		return err
 	}
-	return d.openDecider(ctx)
+	if err := d.follow(d.register, d.register); err != nil {
+		return err
+	}
+	return d.derive(cfg.Dir, filepath.Join(d.dir, "rollups"), 0)
+}
+
+// decisionLog is the segment of the decision record that is being written, as of the start.
+func (d *devServer) decisionLog() string {
+	segments, err := segment.Segments(nil, filepath.Join(d.dir, "decisions"))
+	if err != nil || len(segments) == 0 {
+		return filepath.Join(d.dir, "decisions", segment.Name(1))
+	}
+	return filepath.Join(d.dir, "decisions", segment.Name(segments[len(segments)-1].Number))
 }
 
 func (d *devServer) openRegister(ctx context.Context) error {
@@ -93,7 +83,7 @@ func (d *devServer) openRegister(ctx context.Context) error {
 		return err
 	}
 	d.register = register
-	d.closers = append(d.closers, store.Close)
+	d.atEnd(store)
 	if d.state, err = openDevState(d.dir, d.log); err != nil {
 		return err
 	}
@@ -104,72 +94,26 @@ func (d *devServer) openRegister(ctx context.Context) error {
 	return d.state.provision(ctx, d.register, networks)
 }
 
-// openDecider makes what decides, with the register as it stands, and the doors in front of it.
-func (d *devServer) openDecider(ctx context.Context) error {
-	apis, err := devAPIs(d.options)
-	if err != nil {
-		return err
+// upstreamOf is the URL that was given for the API, or that of a model upstream that is started for it.
+func (d *devServer) upstreamOf(api *access.API) (*url.URL, error) {
+	given, model := d.options.cardUpstream, sandbox.NewCard
+	if api.Protocol == access.Token {
+		given, model = d.options.aggregationUpstream, sandbox.NewAggregation
 	}
-	logWarnings(d.log, apis)
-	cfg := access.Config{APIs: apis, Now: time.Now}
-	if cfg.Replay, err = d.openReplay(); err != nil {
-		return err
+	if base, err := parseUpstream(given); base != nil || err != nil {
+		return base, err
 	}
-	if d.options.countryFile != "" {
-		if cfg.Countries, err = d.openCountries(); err != nil {
-			return err
-		}
-	}
-	if d.decider, err = access.New(cfg); err != nil {
-		return err
-	}
-	if err := d.follow(ctx); err != nil {
-		return err
-	}
-	d.exchange, err = tokens.New(tokens.Config{Registry: d.register, Issuer: d.decider, Now: time.Now})
-	if err != nil {
-		return err
-	}
-	for _, environment := range devEnvironments {
-		if err := d.openWorld(environment, apis); err != nil {
-			return fmt.Errorf("open %s: %w", environment, err)
-		}
-	}
-	return nil
-}
-
-func (d *devServer) openReplay() (access.ReplayGuard, error) {
-	guard, err := memory.Open(memory.Config{Dir: filepath.Join(d.dir, "replay"), Now: time.Now})
-	if err != nil {
-		return nil, fmt.Errorf("open the replay journal: %w", err)
-	}
-	d.closers = append(d.closers, guard.Close)
-	if r := guard.Recovery(); r.Entries > 0 || r.CutBytes > 0 {
-		d.log.Info("the replay journal was read back", "segments", r.Segments, "entries", r.Entries, "torn_bytes_cut", r.CutBytes)
-	}
-	return guard, nil
-}
-
-func (d *devServer) openCountries() (access.Countries, error) {
-	table, err := country.Open(d.options.countryFile)
+	handler, err := model(sandbox.Config{Environment: api.Environment, Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
-	d.log.Info("country file", "file", d.options.countryFile, "kind", table.Kind(), "built", time.Unix(table.Built(), 0).UTC())
-	return table, nil
-}
-
-// follow puts the register in force for the first time, and says how that goes on.
-func (d *devServer) follow(ctx context.Context) error {
-	d.follower = &follower{register: d.register, decider: d.decider, log: d.log}
-	if err := d.follower.step(ctx); err != nil {
-		return err
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the model of %s: %w", api.Name, err)
 	}
-	return errors.Join(
-		d.metrics.Gauge("countersign_register_revision", "Revision of the register that decisions are taken from.",
-			func() float64 { return float64(d.decider.Revision()) }),
-		d.metrics.Gauge("countersign_register_failing", "1 while the register, or its newest revision, cannot be put in force; /readyz says why.",
-			d.follower.failing))
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: d.serverLog()}
+	d.models = append(d.models, serveOn("the model of "+api.Name, server, listener, d.failed))
+	return &url.URL{Scheme: "http", Host: listener.Addr().String()}, nil
 }
 
 // logWarnings says what the schemes of the APIs leave open (security rule 2), once for each scheme.
@@ -186,11 +130,4 @@ func logWarnings(log *slog.Logger, apis []*access.API) {
 	}
 }
 
-// close closes what was opened, last first. Only what could lose something is reported.
-func (d *devServer) close() {
-	for i := len(d.closers) - 1; i >= 0; i-- {
-		if err := d.closers[i](); err != nil && !errors.Is(err, fs.ErrClosed) {
-			d.log.Error("close", "cause", err.Error())
-		}
-	}
-}
+var _ followed = (*registry.Registry)(nil)

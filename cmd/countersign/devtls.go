@@ -18,15 +18,6 @@ import (
 	"time"
 )
 
-// tlsPolicy is the one TLS policy of the API listeners (seed: TLS 1.2 or higher).
-func tlsPolicy(certificate tls.Certificate) *tls.Config {
-	return &tls.Config{
-		MinVersion:   tls.VersionTLS12,
-		Certificates: []tls.Certificate{certificate},
-		NextProtos:   []string{"h2", "http/1.1"},
-	}
-}
-
 // certificate is the pair that was given, or one from the folder's own authority, for what listens on addr.
 func (d *devServer) certificate(addr string) (tls.Certificate, error) {
 	if d.options.tlsCert != "" {

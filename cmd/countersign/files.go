@@ -107,10 +107,13 @@ func keptKey(path string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		key = make([]byte, 32)
 		_, _ = rand.Read(key) // never fails: crypto/rand.Read ends the process instead
-		if err := createFile(path, key, 0o600); err != nil {
+		if err = createFile(path, key, 0o600); err == nil {
+			return key, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
 			return nil, fmt.Errorf("make %s: %w", path, err)
 		}
-		return key, nil
+		key, err = readPrivate(path) // another server on the folder was faster
 	}
 	if err == nil && len(key) != 32 {
 		err = errors.New("not 32 bytes long")

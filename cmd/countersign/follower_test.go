@@ -82,8 +82,8 @@ func following(t *testing.T, b *book) (*follower, *lockedBuffer) {
 		t.Fatal(err)
 	}
 	log := new(lockedBuffer)
-	f := &follower{register: b, decider: decider, log: slog.New(slog.NewTextHandler(log, nil))}
-	if err := f.step(t.Context()); err != nil {
+	f := &follower{register: b, log: slog.New(slog.NewTextHandler(log, nil))}
+	if err := f.adopt(t.Context(), decider, func() {}); err != nil {
 		t.Fatal(err)
 	}
 	go f.run(t.Context())
@@ -108,7 +108,7 @@ func TestRule28ARevisionThatCannotBePutInForceIsTold(t *testing.T) {
 		if err := f.ready(); err == nil || !strings.Contains(err.Error(), "revision 2") || !strings.Contains(err.Error(), "crd_1 does not open") || f.failing() != 1 {
 			t.Errorf("ready: %v, failing: %v", err, f.failing())
 		}
-		if got := f.decider.Revision(); got != 1 {
+		if got := f.decider.Load().Revision(); got != 1 {
 			t.Errorf("revision %d is in force", got)
 		}
 		b.change(func(b *book) { b.bad = errors.New("something else") })
@@ -123,8 +123,8 @@ func TestRule28ARevisionThatCannotBePutInForceIsTold(t *testing.T) {
 		}
 		b.change(func(b *book) { b.revision, b.bad, b.unread = 3, nil, nil })
 		pass(2 * followEvery)
-		if f.ready() != nil || f.failing() != 0 || f.decider.Revision() != 3 || !strings.Contains(log.String(), "in force again") {
-			t.Errorf("a good revision: %v, %v, revision %d:\n%s", f.ready(), f.failing(), f.decider.Revision(), log)
+		if f.ready() != nil || f.failing() != 0 || f.decider.Load().Revision() != 3 || !strings.Contains(log.String(), "in force again") {
+			t.Errorf("a good revision: %v, %v, revision %d:\n%s", f.ready(), f.failing(), f.decider.Load().Revision(), log)
 		}
 	})
 }
@@ -136,11 +136,11 @@ func TestAFailingRegisterIsServedForAWhile(t *testing.T) {
 		f, _ := following(t, b)
 		b.change(func(b *book) { b.unread = errors.New("disk gone") })
 		pass(14 * time.Minute)
-		if err := f.decider.Ready(); err != nil {
+		if err := f.decider.Load().Ready(); err != nil {
 			t.Errorf("after 14 minutes: %v", err)
 		}
 		pass(2 * time.Minute)
-		if f.decider.Ready() == nil {
+		if f.decider.Load().Ready() == nil {
 			t.Error("after 16 minutes decisions still go on")
 		}
 		b.change(func(b *book) { b.unread = nil })
@@ -212,4 +212,12 @@ func (d *devRun) untilPage(path string, status int, text string) {
 			d.t.Fatalf("%s: %s, want %d and %q in it", path, fmt.Sprintf("%d %.500s", got, body), status, text)
 		}
 	}
+}
+
+// ready is what the checks of register and snapshot come to.
+func (f *follower) ready() error {
+	if err := f.trouble(); err != nil {
+		return err
+	}
+	return f.young()
 }

@@ -1,94 +1,118 @@
 package main
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"os"
-	"os/user"
 
-	"countersign.dev/internal/registry"
+	"countersign.dev/internal/partner"
 	"github.com/spf13/cobra"
 )
 
 func newPartner() *cobra.Command {
-	c := &cobra.Command{Use: "partner", Short: "What an operator does with partners", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
-	c.AddCommand(newPartnerUnlock())
-	return c
+	o := new(operator)
+	return o.group("partner", "Onboard, review, suspend and close partners", `Onboard, review, suspend and close partners.
+
+`+whoHelp+`
+Every change is recorded with the user of the operating system as its actor: a local command trusts the system about who
+that is. A review is never approved by the user who asked for it.`,
+		newPartnerAdd(o), newPartnerList(o), newPartnerShow(o),
+		newReviewStep(o, requestAccess), newReviewStep(o, approveAccess), newReviewStep(o, suspendAccess), newReviewStep(o, resumeAccess),
+		newPartnerClose(o), newPartnerUnlock(o))
 }
 
-func newPartnerUnlock() *cobra.Command {
-	var data, login, partnerID string
+func newPartnerAdd(o *operator) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "unlock [WHO]",
-		Short: "Let a partner authenticate again after too many wrong secrets",
-		Long: `Let a partner authenticate again after five wrong secrets in a row. WHO is the partner id that the partner sends with its
-secret, or its app key: then that credential is unlocked, in its environment alone; or the partner's id in our records
-(ptn_...) or its exact name: then all of its credentials are. The server that runs on the data folder knows of it within
-a second. The change is recorded with the user of the operating system as its actor.`,
-		Example: "  countersign partner unlock --data countersign-data 2445581234567",
-		Args:    cobra.MaximumNArgs(1),
+		Use:   "add NAME",
+		Short: "Register a partner, which is admitted nowhere yet",
+		Long: `Register a partner. It is admitted nowhere until its security review for an environment is approved: the next step is
+"countersign partner request-access". Names are for people and need not be unique.`,
+		Example: `  countersign partner add "Example Bank"`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			for _, flag := range []string{login, partnerID} {
-				if flag != "" {
-					args = append(args, flag)
+			return o.change(c, func(s *session) error {
+				p, err := s.CreatePartner(s.ctx, s.actor, args[0])
+				if err != nil {
+					return err
 				}
-			}
-			if len(args) != 1 || args[0] == "" {
-				return hinted{errors.New("which partner?"), "name one: the partner id that it sends, its app key, or its id in our records"}
-			}
-			return withRegister(c.Context(), data, func(r *registry.Registry) error { return unlock(c, r, args[0]) })
+				return s.out.show(viewPartner(p), "%s (%s): added; it is admitted nowhere yet", p.Name, p.ID)
+			})
 		},
 	}
-	f := c.Flags()
-	f.StringVar(&data, "data", "countersign-data", "`DIR` of the register")
-	f.StringVar(&login, "login", "", "partner `ID` that the partner sends, instead of WHO")
-	f.StringVar(&partnerID, "partner", "", "partner `ID` in our records, instead of WHO")
+	return o.changing(c)
+}
+
+func newPartnerList(o *operator) *cobra.Command {
+	var environment, state string
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List partners with the state of their reviews",
+		Example: "  countersign partner list --environment production --state approved",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if state != "" && !knownState(state) {
+				return hinted{errors.New("no such state: " + state), "requested, approved, suspended or closed"}
+			}
+			return o.read(c, func(s *session) error { return listPartners(s, environment, state) })
+		},
+	}
+	environmentFlag(c, &environment, false)
+	c.Flags().StringVar(&state, "state", "", "only those with a review in this `STATE`: requested, approved, suspended, closed")
+	completeEnvironments(o, c)
+	_ = c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]cobra.Completion{"requested", "approved", "suspended", "closed"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
-// unlock opens one credential if who names one, or all of a partner's. Environments are apart here too: the login of one
-// says nothing about the other.
-func unlock(c *cobra.Command, r *registry.Registry, who string) error {
-	p, err := r.FindPartner(c.Context(), who)
-	if errors.Is(err, registry.ErrNotFound) {
-		return hinted{fmt.Errorf("%q: %w", who, err), "the decision lines name partner and credential of every refused call"}
+func knownState(state string) bool {
+	switch partner.ReviewState(state) {
+	case partner.ReviewRequested, partner.ReviewApproved, partner.ReviewSuspended, partner.ReviewClosed:
+		return true
 	}
+	return false
+}
+
+// partnerLine is a partner as partner list shows it.
+type partnerLine struct {
+	partnerView
+	Reviews []reviewView `json:"reviews"`
+}
+
+func listPartners(s *session, environment, state string) error {
+	partners, err := s.Partners(s.ctx)
 	if err != nil {
 		return err
 	}
-	credentials, err := r.Credentials(c.Context(), p.ID)
+	reviews, err := s.Reviews(s.ctx, "")
 	if err != nil {
 		return err
 	}
-	subject := p.ID
-	for _, credential := range credentials {
-		if who == credential.Login || who == credential.KeyID || who == credential.ID {
-			subject = credential.ID
+	of := map[string][]reviewView{}
+	for _, r := range reviews {
+		if (environment == "" || r.Environment == environment) && (state == "" || string(r.State) == state) {
+			of[r.PartnerID] = append(of[r.PartnerID], viewReview(r))
 		}
 	}
-	unlocked, err := r.Unlock(c.Context(), localActor(), subject)
-	if err != nil {
-		return err
+	lines, rows := []partnerLine{}, [][]string{}
+	for _, p := range partners {
+		if (environment != "" || state != "") && len(of[p.ID]) == 0 {
+			continue
+		}
+		line := partnerLine{viewPartner(p), append([]reviewView{}, of[p.ID]...)}
+		lines = append(lines, line)
+		rows = append(rows, []string{p.ID, p.Name, line.admission(), when(p.CreatedAt)})
 	}
-	_, err = fmt.Fprintf(c.OutOrStdout(), "%s (%s): %d credential(s) unlocked\n", p.Name, p.ID, len(unlocked))
-	return err
+	return s.out.table(lines, "no partner", []string{"ID", "NAME", "REVIEWS", "CREATED"}, rows)
 }
 
-// withRegister opens the register of an existing data folder beside whatever server runs on it.
-func withRegister(ctx context.Context, data string, do func(*registry.Registry) error) error {
-	r, store, err := openRegister(ctx, data, false)
-	if err != nil {
-		return err
+// admission is what of the reviews stands in a table.
+func (l partnerLine) admission() string {
+	if l.Closed {
+		return "closed"
 	}
-	return errors.Join(do(r), store.Close())
-}
-
-// localActor is the user of the operating system: whoever has the disk is root (design decision 14).
-func localActor() registry.Actor {
-	name := fmt.Sprintf("uid-%d", os.Getuid())
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		name = u.Username
+	text := ""
+	for i, r := range l.Reviews {
+		if i > 0 {
+			text += ", "
+		}
+		text += r.Environment + " " + r.State
 	}
-	return registry.Actor{Kind: registry.Operator, Name: name}
+	return text
 }

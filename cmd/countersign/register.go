@@ -10,13 +10,15 @@ import (
 	"path/filepath"
 	"time"
 
+	"countersign.dev/internal/config"
+	"countersign.dev/internal/partner"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/secret"
 	"countersign.dev/internal/store/sqlite"
 )
 
-// openRegister opens the register of a data folder. create makes one where there is none; without it a missing register is
-// an error. The caller closes the store after the last use of the registry.
+// openRegister opens the register of a data folder whose keys lie beside it. create makes one where there is none; without it
+// a missing register is an error. The caller closes the store after the last use of the registry.
 func openRegister(ctx context.Context, dir string, create bool) (*registry.Registry, *sqlite.DB, error) {
 	path := filepath.Join(dir, "countersign.db")
 	_, err := os.Lstat(path)
@@ -26,13 +28,48 @@ func openRegister(ctx context.Context, dir string, create bool) (*registry.Regis
 	}
 	// A new key cannot open an old register: then the old key is missed, not replaced.
 	keys := secret.KeyFile{Path: filepath.Join(dir, "master.key"), Create: fresh, Rand: rand.Reader}
-	ring, err := secret.OpenRing(ctx, keys, rand.Reader)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, hinted{err, "the register was sealed with this key; put it back, or use another --data folder"}
-	}
+	ring, err := keyRing(ctx, keys)
 	if err != nil {
 		return nil, nil, err
 	}
+	return openStore(ctx, path, registry.Config{Ring: ring})
+}
+
+// openRegisterOf opens the register that a configuration names, with the keys that it names, for some of its environments;
+// nil: for all. The keys of other environments are not looked at: their secrets can neither be made nor read through the
+// registry that is returned. It never makes a register. The caller closes the store after the last use of the registry.
+func openRegisterOf(ctx context.Context, cfg *config.Config, environments []string) (*registry.Registry, *sqlite.DB, error) {
+	if _, err := os.Lstat(cfg.RegisterFile()); err != nil {
+		return nil, nil, hinted{fmt.Errorf("no register: %w", err), "countersign init makes one"}
+	}
+	if environments == nil {
+		environments = cfg.Names()
+	}
+	rings, opened := map[string]registry.Sealer{}, map[config.Keys]registry.Sealer{}
+	for _, environment := range environments {
+		source := cfg.KeysOf(environment)
+		if opened[source] == nil {
+			ring, err := keyRing(ctx, cfg.KeySource(source))
+			if err != nil {
+				return nil, nil, fmt.Errorf("keys of %s: %w", environment, err)
+			}
+			opened[source] = ring
+		}
+		rings[environment] = opened[source]
+	}
+	return openStore(ctx, cfg.RegisterFile(), registry.Config{RingOf: func(environment string) registry.Sealer { return rings[environment] }})
+}
+
+func keyRing(ctx context.Context, source secret.KeySource) (*secret.Ring, error) {
+	ring, err := secret.OpenRing(ctx, source, rand.Reader)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, hinted{err, "the register was sealed with this key; put it back, or use another --data folder"}
+	}
+	return ring, err
+}
+
+// openStore opens a register's file; cfg has the ring or rings.
+func openStore(ctx context.Context, path string, cfg registry.Config) (*registry.Registry, *sqlite.DB, error) {
 	hasher, err := secret.NewHasher(secret.HasherConfig{Rand: rand.Reader})
 	if err != nil {
 		return nil, nil, err
@@ -41,9 +78,21 @@ func openRegister(ctx context.Context, dir string, create bool) (*registry.Regis
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := registry.New(registry.Config{Store: registry.Adapt(store), Ring: ring, Hasher: hasher, Now: time.Now, Rand: rand.Reader})
+	cfg.Store, cfg.Hasher, cfg.Now, cfg.Rand = registry.Adapt(store), hasher, time.Now, rand.Reader
+	r, err := registry.New(cfg)
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return r, store, nil
+}
+
+// part is the register for some environments alone: whoever follows it never sees a secret of another one.
+type part struct {
+	*registry.Registry
+	environments []string
+}
+
+// Roster implements followed.
+func (p part) Roster(ctx context.Context) (*partner.Roster, error) {
+	return p.RosterOf(ctx, p.environments)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -35,24 +36,42 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)
-	err := root.ExecuteContext(ctx)
+	command, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	if errors.Is(err, errRefused) {
 		return exitRefused
 	}
-	complain(errOut, err)
+	complain(errOut, err, wantsJSON(command))
+	if c := (coded{}); errors.As(err, &c) {
+		return c.code
+	}
 	return exitFailed
+}
+
+// wantsJSON reports whether a command was asked to answer in JSON; its errors are told so, too.
+func wantsJSON(c *cobra.Command) bool {
+	f := c.Flag("output")
+	return f != nil && f.Value.String() == "json"
 }
 
 // complain says what went wrong and what to do next. A standard error that nobody empties does not keep the program from
 // ending.
-func complain(errOut io.Writer, err error) {
+func complain(errOut io.Writer, err error, asJSON bool) {
 	echo := audit.NewEcho(errOut)
 	defer echo.Close()
+	h := hinted{}
+	errors.As(err, &h)
+	if asJSON {
+		_ = json.NewEncoder(echo).Encode(struct {
+			Error string `json:"error"`
+			Hint  string `json:"hint,omitempty"`
+		}{err.Error(), h.hint})
+		return
+	}
 	fmt.Fprintf(echo, "countersign: %v\n", err)
-	if h := (hinted{}); errors.As(err, &h) {
+	if h.hint != "" {
 		fmt.Fprintf(echo, "  hint: %s\n", h.hint)
 	}
 }
@@ -68,6 +87,27 @@ func newRoot() *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	root.AddCommand(newDev(), newSign(), newVerify(), newPartner(), newVersion())
+	root.AddCommand(
+		newDev(),
+		newServe(),
+		newInit(),
+		newConfig(),
+		newSign(),
+		newVerify(),
+		newCall(),
+		newCaller(),
+		newSigningProxy(),
+		newPartner(),
+		newCredential(),
+		newNetwork(),
+		newLimit(),
+		newKey(),
+		newApply(),
+		newBackup(),
+		newRestore(),
+		newAudit(),
+		newMan(),
+		newVersion(),
+	)
 	return root
 }

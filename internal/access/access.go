@@ -29,6 +29,7 @@ const TokenBodyLimit = 16 << 10
 type Config struct {
 	APIs         []*API           // at least one; an environment exists if an API names it
 	Replay       ReplayGuard      // must be set if any signed API has a replay rule other than off
+	Limiter      Limiter          // nil: no API may have limits, and a roster with limits is refused
 	Countries    Countries        // nil: no country file; a roster with a country rule is then refused
 	Now          func() time.Time // must be set
 	MaxStaleness time.Duration    // how old the last reading of the register may be; 0: 15 minutes (design decision 3)
@@ -39,6 +40,7 @@ type Decider struct {
 	cfg          Config
 	environments map[string][]*API
 	snap         atomic.Pointer[snapshot]
+	unions       atomic.Bool               // somebody asks for them
 	confirmed    atomic.Pointer[time.Time] // when the register was last read successfully
 }
 
@@ -57,6 +59,9 @@ func New(cfg Config) (*Decider, error) {
 		}
 		if api.Protocol == Signed && api.Replay != ReplayOff && cfg.Replay == nil {
 			return nil, fmt.Errorf("%w: %s/%s: a replay guard is needed", ErrAPI, api.Environment, api.Name)
+		}
+		if api.limits != nil && cfg.Limiter == nil {
+			return nil, fmt.Errorf("%w: %s/%s: a limiter is needed", ErrAPI, api.Environment, api.Name)
 		}
 		for _, other := range a.environments[api.Environment] {
 			if err := apart(api, other); err != nil {
@@ -93,9 +98,17 @@ func (a *Decider) Load(roster *partner.Roster, readAt time.Time) error {
 			}
 		}
 	}
+	if a.cfg.Limiter == nil && len(roster.Limits) > 0 {
+		return fmt.Errorf("%w: partner %s has a limit, but no limiter is configured", ErrRoster, roster.Limits[0].PartnerID)
+	}
 	snap, err := build(roster, a.environments)
 	if err != nil {
 		return err
+	}
+	if a.unions.Load() {
+		for name, apis := range a.environments {
+			snap.worlds[name].union(apis)
+		}
 	}
 	a.snap.Store(snap)
 	a.confirmed.Store(&readAt)

@@ -46,6 +46,18 @@ const (
 	AddressOff
 )
 
+// ClientCertificateRule says whether a caller must hold the key of a TLS client certificate (partner.Credential.ClientKeys).
+type ClientCertificateRule uint8
+
+const (
+	// ClientCertificateBound asks it of credentials that are bound to client keys; the default.
+	ClientCertificateBound ClientCertificateRule = iota
+	// ClientCertificateRequired asks it of all: a credential that is bound to none cannot call.
+	ClientCertificateRequired
+	// ClientCertificateOff asks nobody, also not for credentials that are bound.
+	ClientCertificateOff
+)
+
 // ReplayRule says which methods refuse an equal request (design decision 7).
 type ReplayRule uint8
 
@@ -68,7 +80,8 @@ const MaxWindow = 15 * time.Minute
 // DefaultTokenLifetime is how long an access token counts unless it is set (vendor: two hours).
 const DefaultTokenLifetime = 2 * time.Hour
 
-// API is one protected part of an environment. Fields are set once, before New, and never changed afterwards.
+// API is one protected part of an environment. Fields are set once, before New, and never changed afterwards. One value may
+// be given to several Deciders, one New after the other.
 type API struct {
 	Name        string   // unique within the environment: "card", "aggregation"
 	Environment string   // the environment it belongs to
@@ -88,7 +101,15 @@ type API struct {
 	AllowBrowser       bool // Signed: admit requests with Origin or Sec-Fetch-*; token APIs always do
 	AllowEncodedSlash  bool // admit %2f in the path
 	AllowEmptySegments bool // admit // in the path
+	AddressWarn        bool // let in an address that is on no list, and say so in the record: for tightening without breaking callers
 	WarnHeaderNames    bool // forward a request whose header names are outside [A-Za-z0-9-] without those headers, and say so in the record
+
+	ClientCertificate     ClientCertificateRule
+	ClientCertificateWarn bool // let in a caller without the client certificate that is asked for, and say so in the record
+
+	Limits APILimits // the zero value: none but those of the register
+
+	limits *apiLimits // Limits, made ready by New; nil: none
 
 	StrictEmptyPost      bool // empty_post: strict: an empty POST must carry Content-Length: 0
 	StrictXMLContentType bool // xml_content_type: strict: a POST or PUT with an XML body must say so
@@ -124,6 +145,15 @@ func (a *API) check() error {
 	for _, base := range a.BasePaths {
 		if targetFault(base, false, false) != "" || strings.HasSuffix(base, "/") || strings.ContainsAny(base, "?%") {
 			return bad("base path %q must be a plain path without escapes and without a slash at its end", base)
+		}
+	}
+	if a.limits == nil {
+		made, err := a.makeLimits()
+		if err != nil {
+			return bad("limits: %v", err)
+		}
+		if made != nil {
+			a.limits = made
 		}
 	}
 	return a.checkEndpoint(bad)

@@ -27,7 +27,7 @@ func (a *Decider) decideToken(r *Request, d *Decision, now time.Time) bool {
 	if d.IsExchange(r) {
 		return a.decideExchange(r, d)
 	}
-	return a.admit(r, d) && d.allow()
+	return a.admit(r, d) && a.Limit(r, d) && d.allow()
 }
 
 // judge looks at the app key and, but for the token endpoint, at the token.
@@ -66,7 +66,7 @@ func findApp(snap *snapshot, d *Decision, key string) bool {
 		}
 		return d.refuse(UnknownCredential, AppKeyHeader, "")
 	}
-	if d.know(c); c.revoked {
+	if d.know(c); c.revoked() {
 		return d.refuse(RevokedCredential, AppKeyHeader, "")
 	}
 	return true
@@ -77,12 +77,16 @@ func (d *Decision) IsExchange(r *Request) bool {
 	return d.API != nil && d.API.TokenEndpoint != "" && pathOf(r.Target) == d.API.TokenEndpoint
 }
 
-// decideExchange lets a call to the token endpoint on to the exchange. An address from which the partner may not call is
-// not refused here: telling it apart before the secret is known would tell a stranger what is stored. It is marked, and the
-// exchange answers it like a wrong secret without looking at the secret (security rules 9 and 30).
+// decideExchange lets a call to the token endpoint on to the exchange. An address from which the partner may not call, or a
+// connection without the client certificate that the credential is bound to, is not refused here: telling it apart before
+// the secret is known would tell a stranger what is stored. It is marked, and the exchange answers it like a wrong secret
+// without looking at the secret (security rules 9 and 30). Limits are counted by the door, once the caller has proved itself.
 func (a *Decider) decideExchange(r *Request, d *Decision) bool {
+	if !d.holdsClientKey(r) {
+		d.Unproved, d.Where = true, ClientCertificate.String()
+	}
 	if a.checkNetwork(d) != Allowed {
-		d.Unproved = true
+		d.Unproved, d.Where = true, ""
 		d.explainAddress(r)
 	}
 	return d.allow()

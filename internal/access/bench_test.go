@@ -16,6 +16,7 @@ import (
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/partner"
+	ratememory "countersign.dev/internal/rate/memory"
 	"countersign.dev/internal/replay/memory"
 	"countersign.dev/internal/secret"
 	"countersign.dev/profile/library"
@@ -81,7 +82,7 @@ type benchDoor struct {
 	serial int
 }
 
-func newBenchDoor(b *testing.B, count int) *benchDoor {
+func newBenchDoor(b *testing.B, count int, limits access.APILimits) *benchDoor {
 	b.Helper()
 	finci, err := library.Load("finci")
 	if err != nil {
@@ -94,8 +95,13 @@ func newBenchDoor(b *testing.B, count int) *benchDoor {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = guard.Close() })
-	d.a, err = access.New(access.Config{Replay: guard, Now: clock, APIs: []*access.API{
-		{Name: "card", Environment: "sandbox", Protocol: access.Signed, BasePaths: []string{"/api/v1"}, Scheme: finci},
+	limiter, err := ratememory.Open(ratememory.Config{Now: time.Now})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = limiter.Close() })
+	d.a, err = access.New(access.Config{Replay: guard, Limiter: limiter, Now: clock, APIs: []*access.API{
+		{Name: "card", Environment: "sandbox", Protocol: access.Signed, BasePaths: []string{"/api/v1"}, Scheme: finci, Limits: limits},
 		{Name: "aggregation", Environment: "sandbox", Protocol: access.Token, BasePaths: []string{"/aggregation"}, TokenEndpoint: "/aggregation/v2/partners/authentication"},
 	}})
 	if err != nil {
@@ -165,8 +171,8 @@ func typical(method, target string) *access.Request {
 	return r
 }
 
-func benchmarkSigned(b *testing.B, count int, method string) {
-	d := newBenchDoor(b, count)
+func benchmarkSigned(b *testing.B, count int, method string, limits access.APILimits) {
+	d := newBenchDoor(b, count, limits)
 	requests := make([]presigned, chunk)
 	ts := []string{strconv.FormatInt(d.now.Unix(), 10)}
 	r := typical(method, "/api/v1/update-card-status/1")
@@ -195,7 +201,7 @@ type wholeBody struct{ bytes []byte }
 func (w *wholeBody) ReadBody(int64) ([]byte, access.Reason) { return w.bytes, access.Allowed }
 
 func benchmarkToken(b *testing.B, count int) {
-	d := newBenchDoor(b, count)
+	d := newBenchDoor(b, count, access.APILimits{})
 	type pair struct{ key, token string }
 	pairs := make([]pair, chunk)
 	exchange, out := typical("POST", "/aggregation/v2/partners/authentication"), new(access.Decision)
@@ -232,14 +238,19 @@ func benchmarkToken(b *testing.B, count int) {
 }
 
 // BenchmarkDecide is one decision with everything switched on: shape, signature over a 256-byte body or token, network
-// rule, and for a signed write the replay guard with its journal.
+// rule, and for a signed write the replay guard with its journal. Where it is limited, a rate and a quota of the partner and
+// of the credential are counted; elsewhere no limit applies.
 func BenchmarkDecide(b *testing.B) {
 	for _, size := range []struct {
 		name  string
 		count int
 	}{{"1k", 1_000}, {"1M", 1_000_000}} {
-		b.Run("signed-read/"+size.name, func(b *testing.B) { benchmarkSigned(b, size.count, "GET") })
-		b.Run("signed-write/"+size.name, func(b *testing.B) { benchmarkSigned(b, size.count, "POST") })
+		b.Run("signed-read/"+size.name, func(b *testing.B) { benchmarkSigned(b, size.count, "GET", access.APILimits{}) })
+		b.Run("signed-read-limited/"+size.name, func(b *testing.B) {
+			most := &access.Rate{Rate: 1_000_000, Per: time.Second, Burst: 1_000_000, Daily: partner.MaxLimitDaily}
+			benchmarkSigned(b, size.count, "GET", access.APILimits{PerPartner: most, PerCredential: most})
+		})
+		b.Run("signed-write/"+size.name, func(b *testing.B) { benchmarkSigned(b, size.count, "POST", access.APILimits{}) })
 		b.Run("token/"+size.name, func(b *testing.B) { benchmarkToken(b, size.count) })
 	}
 }

@@ -1,6 +1,8 @@
 package access
 
 import (
+	"slices"
+
 	"countersign.dev/internal/partner"
 )
 
@@ -56,17 +58,47 @@ func (a *Decider) route(r *Request, d *Decision) bool {
 	return true
 }
 
-// admit is the part of the pipeline behind the proof: review, network, in the order in which they are told.
+// admit is the part of the pipeline behind the proof: review, client certificate, network, in the order in which they are
+// told. Limits come next, and replay last: a request that a limit refuses has not used up its one chance, so that the caller
+// may send it again; one that is refused as a replay has been counted, so that replays are limited, too.
 func (a *Decider) admit(r *Request, d *Decision) bool {
 	d.Proved = true
 	if reason := d.Partner.standing(); reason != Allowed {
 		return d.refuse(reason, "", "")
+	}
+	if !d.holdsClientKey(r) {
+		return d.refuse(ClientCertificate, "", "")
 	}
 	if reason := a.checkNetwork(d); reason != Allowed {
 		d.explainAddress(r)
 		return d.refuse(reason, "", "")
 	}
 	return true
+}
+
+// holdsClientKey holds the caller to the client certificate that the API asks for. The door says for each request which
+// certificate its connection has proved (security rule 29).
+func (d *Decision) holdsClientKey(r *Request) bool {
+	if d.API.ClientCertificate == ClientCertificateBound && d.Credential.flags&special == 0 {
+		return true
+	}
+	return d.provesClientKey(r)
+}
+
+func (d *Decision) provesClientKey(r *Request) bool {
+	keys := d.Credential.beyond().clientKeys
+	switch {
+	case d.API.ClientCertificate == ClientCertificateOff:
+		return true
+	case d.API.ClientCertificate == ClientCertificateBound && len(keys) == 0:
+		return true
+	case r.ClientKey != "" && slices.Contains(keys, r.ClientKey): // digests of public keys: no secret
+		return true
+	case d.API.ClientCertificateWarn:
+		d.Warnings = append(d.Warnings, ClientCertificate.String())
+		return true
+	}
+	return false
 }
 
 // Admitted is Allowed, NotApproved or Suspended, by the review of d's partner for the environment as it is now.

@@ -1,10 +1,12 @@
 package access
 
 import (
+	"iter"
 	"net/netip"
 	"time"
 
 	"countersign.dev/internal/partner"
+	"countersign.dev/internal/rate"
 )
 
 // Decision is the outcome for one request, and all that the renderers and the record need to know about it. The zero value
@@ -20,10 +22,13 @@ type Decision struct {
 	Proved     bool        // the caller proved who it is: the rest of the pipeline is told exactly
 	Version    int         // of the credential, that proved it; 0: by token, or not proved
 
+	Limit LimitStatus // of the tightest limit that applied; the zero value: none, or none that the caller may be told of
+	told  [rate.Max]*limit
+
 	Forwarded bool // it was let in and went to the upstream, whatever Reason says of the answer
 
 	// What the caller may be told. Both are made from closed lists and numbers, never from the caller's text.
-	Where  string // the header or parameter that Reason is about; empty: none
+	Where  string // the header, parameter or scope of limits that Reason is about; empty: none
 	Detail string // one sentence more; empty: none
 
 	// The client's address as derived, and how.
@@ -39,11 +44,50 @@ type Decision struct {
 	Warnings         []string      // what would be refused but for a warning mode
 }
 
+// LimitStatus is what a caller is told of the limits that apply to it.
+type LimitStatus struct {
+	Name      string // of the Policy that is told of; empty: of none
+	Remaining int64  // requests that may come at once
+	Reset     int64  // seconds until there is more: of a burst the whole one, or where none is left the next request
+	Retry     int64  // seconds until an equal request may be let in; only with RateLimited and QuotaExceeded
+}
+
 // Partner is a partner as the snapshot knows it: 128 bytes, two lines of memory. Immutable.
 type Partner struct {
-	near   [nearPrefixes]netip.Prefix // the prefixes of a partner that has few rules and simple ones; then rules is nil
-	rules  []networkRules
-	Review partner.ReviewState // for the environment at hand
+	near   [nearPrefixes]netip.Prefix // the prefixes of a partner that has few rules and simple ones; then more has none
+	more   *partnerMore               // what few partners have; nil: nothing
+	tag    rate.Key                   // names environment and row in the keys of limits
+	Review partner.ReviewState        // for the environment at hand
 	Closed bool
 	ID     string
+}
+
+// partnerMore is what a decision needs to know of a partner beyond two prefixes.
+type partnerMore struct {
+	rules  []networkRules
+	limits []*limit // of the register
+}
+
+// groups are the network rules of p that do not stand in it.
+func (p *Partner) groups() []networkRules {
+	if p.more == nil {
+		return nil
+	}
+	return p.more.rules
+}
+
+// Policies yields the limits that applied to the request, as far as the caller may be told of them.
+func (d *Decision) Policies() iter.Seq[Policy] {
+	return func(yield func(Policy) bool) {
+		for _, l := range d.told {
+			if l == nil {
+				continue
+			}
+			for _, p := range l.policies {
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
 }

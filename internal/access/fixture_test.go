@@ -13,6 +13,7 @@ import (
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/partner"
+	"countersign.dev/internal/rate/memory"
 	"countersign.dev/internal/secret"
 	"countersign.dev/profile/library"
 )
@@ -87,7 +88,12 @@ func newDoor(t *testing.T, change ...func(*access.API)) *door {
 			d.apis[environment+"/"+api.Name] = api
 		}
 	}
-	d.a, err = access.New(access.Config{APIs: apis, Replay: d.guard, Now: func() time.Time { return d.now }, MaxStaleness: time.Minute,
+	limiter, err := memory.Open(memory.Config{Now: func() time.Time { return d.now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = limiter.Close() })
+	d.a, err = access.New(access.Config{APIs: apis, Replay: d.guard, Limiter: limiter, Now: func() time.Time { return d.now }, MaxStaleness: time.Minute,
 		Countries: countries{"198.51.100.1": "CA", "198.51.100.2": "FR"}})
 	if err != nil {
 		t.Fatal(err)

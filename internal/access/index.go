@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"countersign.dev/internal/partner"
 	"countersign.dev/scheme"
@@ -42,22 +43,58 @@ var lowerHex = func() (table [256]byte) {
 const maxVersion = 1<<16 - 1
 
 // Credential is a credential as the snapshot knows it. Immutable. With a million of them, every line of memory that a
-// decision touches costs as much as a good part of the signature, so what it reads stands in the first 128 bytes of 256.
+// decision touches costs as much as a good part of the signature, so what it reads stands in the first 129 bytes of 256: the
+// last byte is that of a SHA-256 key's states, and one more than two lines hold.
 type Credential struct {
 	id                  keyID
 	tag                 [16]byte // names environment and row in access tokens and replay keys, whatever their length
 	Partner             *Partner
 	notBefore, notAfter int64 // of the newest version, microseconds, inclusive; 0: no bound
 	generation          uint32
-	number              uint16     // of the newest version; 0: there is none
-	revoked             bool       // for good
+	number              uint16 // of the newest version; 0: there is none
+	flags               uint8
 	key                 scheme.Key // of the newest version; SigningKey only
 
-	older []version // SigningKey only; newest first
-	ID    string    // row identity: for records and identity headers
-	Login string    // App only
+	ID    string // row identity: for records and identity headers
+	Login string // App only
+	more  *credentialMore
 	_     [8]byte
 }
+
+// What the flags of a credential say, so that most decisions need not look further.
+const (
+	revoked = 1 << iota // for good
+	special             // more is set
+)
+
+func (c *Credential) revoked() bool { return c.flags&revoked != 0 }
+
+// credentialMore is what few credentials have.
+type credentialMore struct {
+	older      []version // SigningKey only; newest first
+	limits     []*limit  // of the register
+	clientKeys []string
+}
+
+// extend makes room for what c has more than others.
+func (c *Credential) extend() *credentialMore {
+	if c.flags&special == 0 {
+		c.flags |= special
+		c.more = new(credentialMore)
+	}
+	return c.more
+}
+
+// beyond is what c has more than others; never nil.
+func (c *Credential) beyond() *credentialMore {
+	if c.flags&special == 0 {
+		return &ordinary
+	}
+	return c.more
+}
+
+// ordinary is what most credentials have: nothing more. Never written.
+var ordinary credentialMore
 
 // version is one older secret of a signing credential, prepared for one scheme.
 type version struct {
@@ -110,7 +147,7 @@ func (x *index) put(c Credential) {
 	*slot = uint32(len(x.list))
 }
 
-func (x *index) fill(roster *partner.Roster, environment string, kind partner.Kind, partners map[string]*Partner, s *scheme.Scheme) error {
+func (x *index) fill(roster *partner.Roster, environment string, kind partner.Kind, partners map[string]*Partner, limits *ownLimits, s *scheme.Scheme) error {
 	count := 0
 	for i := range roster.Credentials {
 		if c := &roster.Credentials[i]; c.Environment == environment && c.Kind == kind {
@@ -123,14 +160,14 @@ func (x *index) fill(roster *partner.Roster, environment string, kind partner.Ki
 		if c.Environment != environment || c.Kind != kind {
 			continue
 		}
-		if err := x.add(c, partners[c.PartnerID], s); err != nil {
+		if err := x.add(c, partners[c.PartnerID], limits.credentials[c.ID], s); err != nil {
 			return fmt.Errorf("credential %s: %w", c.ID, err)
 		}
 	}
 	return nil
 }
 
-func (x *index) add(c *partner.Credential, p *Partner, s *scheme.Scheme) error {
+func (x *index) add(c *partner.Credential, p *Partner, limits []*limit, s *scheme.Scheme) error {
 	id, ok := parseKeyID(c.KeyID)
 	if !ok {
 		return errors.New("its key id has not the form of one")
@@ -141,7 +178,14 @@ func (x *index) add(c *partner.Credential, p *Partner, s *scheme.Scheme) error {
 	if p == nil {
 		return errors.New("its partner is not in the roster")
 	}
-	entry := Credential{id: id, ID: c.ID, Partner: p, Login: c.Login, generation: c.Generation, revoked: !c.RevokedAt.IsZero(), tag: tagOf(c.Environment, c.ID)}
+	entry := Credential{id: id, ID: c.ID, Partner: p, Login: c.Login, generation: c.Generation, tag: tagOf(c.Environment, c.ID)}
+	if !c.RevokedAt.IsZero() {
+		entry.flags |= revoked
+	}
+	if limits != nil || len(c.ClientKeys) > 0 {
+		more := entry.extend()
+		more.limits, more.clientKeys = limits, slices.Clone(c.ClientKeys)
+	}
 	if s != nil {
 		if err := entry.prepare(c.Versions, s); err != nil {
 			return err
@@ -165,7 +209,8 @@ func (c *Credential) prepare(versions []partner.Version, s *scheme.Scheme) error
 		if i == 0 {
 			c.notBefore, c.notAfter, c.number, c.key = made.notBefore, made.notAfter, made.number, made.key
 		} else {
-			c.older = append(c.older, made)
+			more := c.extend()
+			more.older = append(more.older, made)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"iter"
 	"net/netip"
 	"slices"
 
@@ -27,6 +28,14 @@ type networkRules struct {
 
 func (n *networkRules) empty() bool { return len(n.prefixes) == 0 && n.table == nil }
 
+// each yields the prefixes of n.
+func (n *networkRules) each() iter.Seq[netip.Prefix] {
+	if n.table != nil {
+		return n.table.AllSorted()
+	}
+	return slices.Values(n.prefixes)
+}
+
 func (n *networkRules) holds(a netip.Addr) bool {
 	if n.table != nil {
 		return n.table.Contains(a)
@@ -42,13 +51,14 @@ func (n *networkRules) holds(a netip.Addr) bool {
 // nearPrefixes is how many prefixes stand in the partner itself, where no other memory is read to find them.
 const nearPrefixes = 2
 
-// inline moves the rules of a simple partner into the partner: one group, for every API, without countries.
-func (p *Partner) inline() {
-	if len(p.rules) != 1 || p.rules[0].api != "" || len(p.rules[0].countries) > 0 || p.rules[0].table != nil || len(p.rules[0].prefixes) > nearPrefixes {
-		return
+// inline puts the rules of a simple partner into the partner: one group, for every API, without countries. It returns the
+// rules that do not fit.
+func (p *Partner) inline(rules []networkRules) []networkRules {
+	if len(rules) != 1 || rules[0].api != "" || len(rules[0].countries) > 0 || rules[0].table != nil || len(rules[0].prefixes) > nearPrefixes {
+		return rules
 	}
-	copy(p.near[:], p.rules[0].prefixes)
-	p.rules = nil
+	copy(p.near[:], rules[0].prefixes)
+	return nil
 }
 
 // checkNetwork applies the partner's rules for d.API to the caller's address. Prefixes of all applicable rules are one
@@ -57,8 +67,9 @@ func (p *Partner) inline() {
 func (a *Decider) checkNetwork(d *Decision) Reason {
 	listed, prefixes := d.Partner.holds(d.Address)
 	countries := false
-	for i := range d.Partner.rules {
-		n := &d.Partner.rules[i]
+	groups := d.Partner.groups()
+	for i := range groups {
+		n := &groups[i]
 		if n.api != "" && n.api != d.API.Name {
 			continue
 		}
@@ -68,7 +79,10 @@ func (a *Decider) checkNetwork(d *Decision) Reason {
 	}
 	rule := d.API.addresses()
 	if rule == AddressRequired && !listed || rule == AddressOptional && prefixes && !listed {
-		return AddressNotListed
+		if !d.API.AddressWarn {
+			return AddressNotListed
+		}
+		d.Warnings = append(d.Warnings, AddressNotListed.String())
 	}
 	if countries && !a.inCountry(d) {
 		return CountryNotAllowed
@@ -96,8 +110,9 @@ func (a *Decider) inCountry(d *Decision) bool {
 		return false
 	}
 	d.Country = code
-	for i := range d.Partner.rules {
-		n := &d.Partner.rules[i]
+	groups := d.Partner.groups()
+	for i := range groups {
+		n := &groups[i]
 		if (n.api == "" || n.api == d.API.Name) && slices.Contains(n.countries, code) {
 			return true
 		}

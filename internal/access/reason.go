@@ -46,14 +46,17 @@ const (
 	ExpiredToken      // was one
 	BadSecret         // partner id or partner secret wrong
 	Locked            // too many failures
-	UnprovedAddress   // an address from which this partner may not authenticate; its secret was not looked at
+	UnprovedAddress   // an address or a client certificate with which this partner may not authenticate; its secret was not looked at
 	Throttled         // too many attempts from one source
 
 	// After proof: told exactly.
 	NotApproved       // no approved review for this environment
 	Suspended         // suspended or closed
+	ClientCertificate // the connection has no client certificate that the credential is bound to
 	AddressNotListed  // the address is on no list of this partner
 	CountryNotAllowed // the country is not one of this partner's, or unknown
+	RateLimited       // a limit has no room at the moment
+	QuotaExceeded     // the quota of the day is used up
 	Replayed          // an equal request was seen before
 
 	// Not the caller's doing.
@@ -81,7 +84,8 @@ var reasonNames = [reasonCount]string{
 	RevokedCredential: "revoked_credential", BadSignature: "bad_signature", InvalidToken: "invalid_token", ExpiredToken: "expired_token",
 	BadSecret: "bad_secret", Locked: "locked", UnprovedAddress: "unproved_address", Throttled: "throttled",
 	NotApproved: "not_approved", Suspended: "suspended", AddressNotListed: "address_not_listed",
-	CountryNotAllowed: "country_not_allowed", Replayed: "replayed",
+	ClientCertificate: "client_certificate", CountryNotAllowed: "country_not_allowed",
+	RateLimited: "rate_limited", QuotaExceeded: "quota_exceeded", Replayed: "replayed",
 	Overloaded: "overloaded", Unavailable: "unavailable", Internal: "internal",
 	UpstreamUnreachable: "upstream_unreachable", UpstreamTimeout: "upstream_timeout", UpstreamInvalid: "upstream_invalid",
 	ClientGone: "client_gone",

@@ -3,6 +3,7 @@ package access
 import (
 	"net/netip"
 
+	"countersign.dev/internal/rate"
 	"countersign.dev/scheme"
 )
 
@@ -22,6 +23,8 @@ type Request struct {
 	Address    netip.Addr // the client's, derived by the door; invalid: unknown, which is refused
 	Derivation Derivation // how Address was found; nil: not told
 
+	ClientKey string // SHA-256 of the SubjectPublicKeyInfo of a client certificate that was verified for this connection, 64 lower-case hex digits; empty: none
+
 	Framing      string // what the door found wrong with the bytes on the wire, in words for the caller; empty: nothing
 	Upgrade      bool   // CONNECT, an Upgrade header or an h2c preface
 	HostMismatch bool   // none, or Host beside a different :authority
@@ -30,6 +33,7 @@ type Request struct {
 	presented scheme.Presented
 	digest    [32]byte
 	scratch   [160]byte
+	buckets   [rate.Max]rate.Bucket
 }
 
 // Reset makes r ready for another request; nothing of the former one remains.

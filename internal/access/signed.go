@@ -34,7 +34,7 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 		return false
 	}
 	r.signed.Body = body
-	return verify(r, d, micros(now)) && a.admit(r, d) && a.claim(r, d, now)
+	return verify(r, d, micros(now)) && a.admit(r, d) && a.Limit(r, d) && a.claim(r, d, now)
 }
 
 // findSigner looks the key id up. One that this environment never issued ends here, before the body is read: key ids are 128
@@ -64,15 +64,16 @@ func verify(r *Request, d *Decision, now int64) bool {
 		digest = &r.digest
 	}
 	c := d.Credential
-	counts := !c.revoked && c.number != 0 && live(c.notBefore, c.notAfter, now)
+	counts := !c.revoked() && c.number != 0 && live(c.notBefore, c.notAfter, now)
 	if c.number != 0 {
 		if ended, valid := d.try(r, &c.key, c.number, counts, digest); ended {
 			return valid
 		}
 	}
-	for i := range c.older {
-		v := &c.older[i]
-		inForce := !c.revoked && live(v.notBefore, v.notAfter, now)
+	older := c.beyond().older
+	for i := range older {
+		v := &older[i]
+		inForce := !c.revoked() && live(v.notBefore, v.notAfter, now)
 		if ended, valid := d.try(r, &v.key, v.number, inForce, digest); ended {
 			return valid
 		}

@@ -14,9 +14,11 @@ var ErrRoster = errors.New("build snapshot")
 
 // world is one environment in a snapshot.
 type world struct {
-	apps   index
-	signed map[*scheme.Scheme]*index
-	keys   []sealingKey // newest first
+	apps     index
+	signed   map[*scheme.Scheme]*index
+	keys     []sealingKey // newest first
+	partners []Partner
+	all      union
 }
 
 // snapshot is everything that decisions need, immutable once built.
@@ -28,10 +30,16 @@ type snapshot struct {
 // lookup finds the credential of an API's kind.
 func (s *snapshot) lookup(api *API, id keyID) *Credential {
 	w := s.worlds[api.Environment]
+	if w == nil { // the API is that of a Decider that was replaced, and so is what the caller found
+		return nil
+	}
 	if api.Protocol == Token {
 		return w.apps.find(id)
 	}
-	return w.signed[api.Scheme].find(id)
+	if x := w.signed[api.Scheme]; x != nil {
+		return x.find(id)
+	}
+	return nil
 }
 
 // elsewhere names another environment that issued id, for the operator's eye; empty if none did.
@@ -67,13 +75,16 @@ func build(roster *partner.Roster, environments map[string][]*API) (*snapshot, e
 }
 
 func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error) {
-	partners := buildPartners(roster, name)
-	w := &world{signed: map[*scheme.Scheme]*index{}}
-	var err error
+	limits, err := groupLimits(roster.Limits, name)
+	if err != nil {
+		return nil, err
+	}
+	partners, list := buildPartners(roster, name, limits)
+	w := &world{signed: map[*scheme.Scheme]*index{}, partners: list}
 	if w.keys, err = buildSealingKeys(roster.SealingKeys, name); err != nil {
 		return nil, err
 	}
-	if err = w.apps.fill(roster, name, partner.App, partners, nil); err != nil {
+	if err = w.apps.fill(roster, name, partner.App, partners, limits, nil); err != nil {
 		return nil, err
 	}
 	for _, api := range apis {
@@ -81,7 +92,7 @@ func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error
 			continue
 		}
 		x := new(index)
-		if err := x.fill(roster, name, partner.SigningKey, partners, api.Scheme); err != nil {
+		if err := x.fill(roster, name, partner.SigningKey, partners, limits, api.Scheme); err != nil {
 			return nil, err
 		}
 		w.signed[api.Scheme] = x
@@ -89,13 +100,16 @@ func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error
 	return w, nil
 }
 
-func buildPartners(roster *partner.Roster, environment string) map[string]*Partner {
+func buildPartners(roster *partner.Roster, environment string, limits *ownLimits) (map[string]*Partner, []Partner) {
 	networks := groupNetworks(roster.Networks, environment)
 	list := make([]Partner, len(roster.Partners))
 	partners := make(map[string]*Partner, len(roster.Partners))
 	for i, p := range roster.Partners {
-		list[i] = Partner{ID: p.ID, Closed: p.Closed, rules: networks[p.ID]}
-		list[i].inline()
+		list[i] = Partner{ID: p.ID, Closed: p.Closed, tag: partnerTag(environment, p.ID)}
+		more := partnerMore{rules: list[i].inline(networks[p.ID]), limits: limits.partners[p.ID]}
+		if more.rules != nil || more.limits != nil {
+			list[i].more = &more
+		}
 		partners[p.ID] = &list[i]
 	}
 	for _, r := range roster.Reviews {
@@ -103,7 +117,7 @@ func buildPartners(roster *partner.Roster, environment string) map[string]*Partn
 			p.Review = oneOf(r.State)
 		}
 	}
-	return partners
+	return partners, list
 }
 
 // oneOf gives a state that was read from a store the memory of its constant, and an unknown one none at all.

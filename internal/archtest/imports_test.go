@@ -28,7 +28,14 @@ internal/partner:                 internal/secret        # nouns; a version carr
 internal/turnstile:                                      # a leaf: places and whose turn it is
 internal/secret:                  internal/turnstile     # knows bytes and keys, no nouns
 internal/audit:                   internal/partner internal/secret
-internal/access:                  internal/partner scheme # decides from memory; never a store, never an edge
+internal/faultfile:                                      # a leaf: the files that durable records stand on, and a disk that loses what was not synced
+internal/audit/checkpoint:        internal/faultfile     # anchors and keys: knows no record, only its name
+internal/audit/segment:           internal/audit internal/audit/checkpoint internal/faultfile # the decision record; knows the line, not the door it comes from
+internal/audit/search:            internal/audit/segment # derived from segments: reads them, never writes one
+internal/audit/search/recordtest:                        # makes records for tests without the code that is tested
+internal/audit/rollup:            internal/audit/search internal/audit/segment internal/faultfile # sums of lines, derived as well
+internal/audit/stream:            internal/audit internal/audit/search internal/audit/segment # takes lines elsewhere; decides nothing
+internal/access:                  internal/partner internal/rate scheme # decides from memory; never a store, never an edge; of rate only the words
 internal/registry:                internal/audit internal/partner internal/secret internal/turnstile # declares the store that it needs
 internal/store:                                          # the faults all engines share
 internal/store/sqlite:            internal/store internal/audit internal/partner
@@ -36,6 +43,11 @@ internal/store/storetest:         internal/store internal/audit internal/partner
 internal/replay:
 internal/replay/memory:           internal/replay
 internal/replay/replaytest:       internal/replay
+internal/rate:                                           # a leaf: the contract of a limiter, and its arithmetic
+internal/rate/memory:             internal/rate
+internal/rate/ratetest:           internal/rate
+internal/acme:                                           # certificates of an authority; a listener asks it, it asks nobody here
+internal/tlsfile:                                        # files of certificates; whoever listens declares what it needs of them
 internal/country:                                        # a file format; access declares what it needs of it
 internal/edge/clientip:                                  # the only address derivation; shared by every door
 internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
@@ -44,10 +56,14 @@ internal/edge/ops:                internal/audit
 internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
 internal/edge/gateway/upstream:   internal/turnstile     # bytes of a connection, no decision
+internal/partnerfile:             internal/config/document scheme # the partner's side: nothing of the server
+internal/signingproxy:            client                 # the partner's side: a handler over a client's transport
 internal/sandbox:                 internal/sandbox/...   # what stands behind the gateway knows nothing of it
 internal/sandbox/...:             internal/sandbox/...
+internal/config:                  internal/config/document internal/country internal/edge/clientip internal/partner internal/secret internal/tlsfile profile profile/library scheme # one file; knows the bounds of what it sets, reads what it names as the server does, and no server
+internal/config/document:                                # a leaf: YAML as a tree with places
 internal/archtest:
-cmd/countersign:                  scheme profile profile/library internal/... # wiring
+cmd/countersign:                  client scheme profile profile/library internal/... # wiring
 e2e:                                                     # a stranger: drives the binary, imports nothing of it
 `
 

@@ -19,14 +19,19 @@ const (
 )
 
 // Change is one row of the state-change record (design decision 6). Rows are only ever added. It never holds a secret, a
-// hash or a token.
+// hash of one or a token. The store fills in Seq, Prev, Hash and Touched when the transaction ends; whatever they hold
+// before is ignored.
 type Change struct {
-	Seq     uint64    // set by the store: 1, 2, 3… without gaps; 0 before it is written
+	Seq     uint64    // 1, 2, 3… without gaps; 0 before it is written
 	At      time.Time // UTC
 	Actor   string    // "operator:alice", "partner:2445581234567", "system:tokens"
 	Action  Action
-	Subject string // the row identity that was changed: "ptn_…", "crd_…", "net_…", or an environment's name
+	Subject string // the row identity that was changed: "ptn_…", "crd_…", "net_…", "lim_…", an environment's name, or "register"
 	Detail  string // one line for people; empty: nothing to add
+
+	Touched []Touch  // the rows of the register that this change wrote or removed, as its transaction left them; in the order of Row
+	Prev    [32]byte // Hash of the row before; of the first one: Genesis
+	Hash    [32]byte // ChangeHash of this row
 }
 
 // Action says what was done. The list is closed.
@@ -46,19 +51,25 @@ const (
 	CredentialRevoked Action = "credential.revoked"  // credential
 	CredentialLocked  Action = "credential.locked"   // credential; by the system
 	CredentialOpened  Action = "credential.unlocked" // credential
+	CredentialBound   Action = "credential.bound"    // credential; to TLS client keys, or to none any more
 	SecretChanged     Action = "secret.changed"      // credential; by the partner, over the wire
 	TokensRevoked     Action = "tokens.revoked"      // credential
 	NetworkAllowed    Action = "network.allowed"     // network rule
 	NetworkRemoved    Action = "network.removed"     // network rule
+	LimitSet          Action = "limit.set"           // limit; new, or in the place of an older one
+	LimitRemoved      Action = "limit.removed"       // limit
 	SealingKeyMade    Action = "sealing_key.made"    // environment
 	SealingKeyRotated Action = "sealing_key.rotated" // environment
+	SecretsResealed   Action = "secrets.resealed"    // environment; sealed values with a newer key of the key ring
+	RegisterChained   Action = "register.chained"    // "register"; by the system, when a register of version 1 got its chain
 )
 
 // Actions returns the closed list in its documented order; a fresh slice each time.
 func Actions() []Action {
 	return []Action{PartnerCreated, PartnerClosed, ReviewRequested, ReviewApproved, ReviewSuspended, ReviewResumed,
 		ReviewClosed, CredentialIssued, CredentialRotated, CredentialRevoked, CredentialLocked, CredentialOpened,
-		SecretChanged, TokensRevoked, NetworkAllowed, NetworkRemoved, SealingKeyMade, SealingKeyRotated}
+		CredentialBound, SecretChanged, TokensRevoked, NetworkAllowed, NetworkRemoved, LimitSet, LimitRemoved,
+		SealingKeyMade, SealingKeyRotated, SecretsResealed, RegisterChained}
 }
 
 // Known reports whether a is one of Actions.
@@ -71,8 +82,8 @@ func (a Action) Known() bool {
 	return false
 }
 
-// Validate reports what is wrong with c, or nil. Seq is not looked at. Every text is one line of valid UTF-8 within its
-// limit, so that a row can neither forge a second one in a listing nor grow without bound.
+// Validate reports what is wrong with c, or nil. What the store fills in is not looked at. Every text is one line of valid
+// UTF-8 within its limit, so that a row can neither forge a second one in a listing nor grow without bound.
 func (c Change) Validate() error {
 	switch {
 	case c.At.IsZero():

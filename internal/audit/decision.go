@@ -7,8 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxText caps every text of a decision line, in bytes.
-const maxText = 512
+const (
+	// maxText caps every text of a decision line, in bytes.
+	maxText = 512
+	// maxWarnings caps their number.
+	maxWarnings = 32
+)
 
 // Decision is what is kept of one request and its outcome. Empty fields are left out of the line, but for those that
 // every line has: time, request id, decision, reason, status. Written by the door that served the request.
@@ -42,32 +46,60 @@ type Decision struct {
 	BytesOut    int64
 }
 
-// append writes d as one JSON object and a line feed. digest is the keyed digest of d.Query, empty if there is none.
-func (d *Decision) append(b []byte, digest string) []byte {
+// Form says what of a decision goes into its line, and as what.
+type Form struct {
+	Admit  bool   // the line is written before the request is forwarded: it says "admit", and nothing of an answer
+	Digest []byte // keyed digest of the query as text; empty: there is none
+	Plain  bool   // the query itself is written, in place of its digest
+}
+
+// AppendOpen appends d as one JSON object of plain ASCII without its closing brace, so that a record can add fields of its
+// own. It has no line feed, and at most 200 KiB: every text is capped and escaped (security rule 34).
+func (d *Decision) AppendOpen(b []byte, form Form) []byte {
 	b = append(b, `{"time":"`...)
-	b = d.Time.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	b = AppendTime(b, d.Time)
 	b = append(b, '"')
 	b = field(b, "request_id", d.RequestID)
 	b = field(b, "environment", d.Environment)
 	b = field(b, "api", d.API)
-	if d.Allowed {
-		b = field(b, "decision", "allow")
-	} else {
-		b = field(b, "decision", "refuse")
-	}
+	b = field(b, "decision", d.word(form.Admit))
 	b = field(b, "reason", d.Reason)
 	b = field(b, "where", d.Where)
-	b = number(b, "status", int64(d.Status))
+	if !form.Admit {
+		b = number(b, "status", int64(d.Status))
+	}
 	b = field(b, "method", d.Method)
 	b = field(b, "path", d.Path)
-	b = field(b, "query_digest", digest)
+	if form.Plain {
+		b = field(b, "query", d.Query)
+	} else if len(form.Digest) > 0 {
+		b = append(append(key(b, "query_digest"), '"'), form.Digest...)
+		b = append(b, '"')
+	}
 	b = field(b, "protocol", d.Protocol)
 	b = d.appendIdentity(b)
 	b = d.appendStory(b)
+	if form.Admit {
+		return b
+	}
 	b = number(b, "duration_us", d.Duration.Microseconds())
 	b = number(b, "bytes_in", d.BytesIn)
-	b = number(b, "bytes_out", d.BytesOut)
-	return append(b, '}', '\n')
+	return number(b, "bytes_out", d.BytesOut)
+}
+
+// AppendTime appends t as decision lines have it: UTC, microseconds, always 27 bytes long in years of four digits.
+func AppendTime(b []byte, t time.Time) []byte {
+	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+}
+
+func (d *Decision) word(admit bool) string {
+	switch {
+	case admit:
+		return "admit"
+	case d.Allowed:
+		return "allow"
+	}
+	return "refuse"
 }
 
 func (d *Decision) appendIdentity(b []byte) []byte {
@@ -93,7 +125,7 @@ func (d *Decision) appendStory(b []byte) []byte {
 	}
 	if len(d.Warnings) > 0 {
 		b = append(b, `,"warnings":[`...)
-		for i, w := range d.Warnings {
+		for i, w := range d.Warnings[:min(len(d.Warnings), maxWarnings)] {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -121,7 +153,7 @@ func address(b []byte, name string, a netip.Addr) []byte {
 		return b
 	}
 	b = append(key(b, name), '"')
-	return append(a.AppendTo(b), '"')
+	return append(a.WithZone("").AppendTo(b), '"') // a zone is any text; security rule 22 has none
 }
 
 func key(b []byte, name string) []byte {

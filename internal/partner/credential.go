@@ -1,6 +1,7 @@
 package partner
 
 import (
+	"slices"
 	"time"
 
 	"countersign.dev/internal/secret"
@@ -33,7 +34,14 @@ type Credential struct {
 	RevokedAt   time.Time // zero: not revoked
 	CreatedAt   time.Time
 	Versions    []Version // newest first; empty: nothing can be proved with this credential
+
+	// ClientKeys are the digests of the TLS client keys that this credential is bound to: lower-case hex of the SHA-256 of a
+	// certificate's SubjectPublicKeyInfo. Empty: it is bound to none. At most MaxClientKeys, so that keys can overlap.
+	ClientKeys []string
 }
+
+// MaxClientKeys is how many TLS client keys one credential may be bound to at once.
+const MaxClientKeys = 4
 
 // Resolution is that of every stored time, and so of every comparison with one: what all engines can keep.
 const Resolution = time.Microsecond
@@ -73,6 +81,13 @@ func (c Credential) Validate() error {
 		return invalid("an app's partner id has 1 to 20 decimal digits")
 	case c.Kind == SigningKey && c.Login != "":
 		return invalid("only an app has a partner id")
+	case len(c.ClientKeys) > MaxClientKeys:
+		return invalid("a credential is bound to at most %d client keys", MaxClientKeys)
+	}
+	for i, key := range c.ClientKeys {
+		if !isClientKey(key) || slices.Contains(c.ClientKeys[:i], key) {
+			return invalid("a client key is the SHA-256 of a certificate's public key, 64 lower-case hex digits, and listed once")
+		}
 	}
 	return nil
 }
@@ -97,6 +112,19 @@ func isDigits(s string) bool {
 	}
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// isClientKey reports whether s has the form of a client key's digest.
+func isClientKey(s string) bool {
+	if len(s) != 64 {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return false
 		}
 	}

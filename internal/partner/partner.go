@@ -1,5 +1,5 @@
 // Package partner holds the nouns of the register and their invariants: partners, reviews, credentials and their
-// versions, network rules, sealing keys. It does no I/O, knows no store and no protocol; whoever loads or changes these
+// versions, network rules, limits, sealing keys. It does no I/O, knows no store and no protocol; whoever loads or changes these
 // values answers for writing them down. It refuses values that no part of the product could handle safely (a review that
 // its requester approved, a network rule for every address), so that no caller has to remember to check.
 package partner

@@ -11,6 +11,7 @@ type Roster struct {
 	Reviews     []Review
 	Credentials []Credential
 	Networks    []NetworkRule
+	Limits      []Limit
 	SealingKeys []SealingKey // those that still open tokens
 }
 

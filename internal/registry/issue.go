@@ -121,7 +121,10 @@ func (r *Registry) newVersion(ctx context.Context, c partner.Credential, number 
 	if err != nil {
 		return v, plain, err
 	}
-	v.Sealed, err = r.ring.Seal(versionRow(c, number), plain.Bytes())
+	ring, err := r.ring(c.Environment)
+	if err == nil {
+		v.Sealed, err = ring.Seal(versionRow(c, number), plain.Bytes())
+	}
 	return v, plain, err
 }
 

@@ -30,7 +30,8 @@ type acknowledged struct {
 // TestKillNeverLosesWhatWasAcknowledged kills a process with SIGKILL at random moments of random changes. After each it
 // opens the register again (which checks the whole file) and proves: every acknowledged change has its row with its number;
 // at most the one change that was under way has been added; the rows, replayed, give exactly the state that is there; every
-// secret opens and is the one that was handed out; no failed guess is forgotten. COUNTERSIGN_KILL_ROUNDS sets the rounds.
+// secret opens and is the one that was handed out; no failed guess is forgotten; the rows are one chain that fits every row
+// of the register. COUNTERSIGN_KILL_ROUNDS sets the rounds.
 func TestKillNeverLosesWhatWasAcknowledged(t *testing.T) {
 	rounds := killRounds
 	if text := os.Getenv("COUNTERSIGN_KILL_ROUNDS"); text != "" {
@@ -159,6 +160,9 @@ func inspect(t *testing.T, folder string, before mark, acks []acknowledged) (aft
 		t.Fatal(err)
 	}
 	defer db.Close()
+	if report, err := r.VerifyChanges(ctx, nil); err != nil || !report.OK() {
+		t.Errorf("the record: %q, %v", report.Lines(), err)
+	}
 	rows := allRows(t, r)
 	roster, err := r.Roster(ctx)
 	if err != nil {

@@ -85,6 +85,10 @@ func sameRule(a, b partner.NetworkRule) bool {
 }
 
 func describe(rule partner.NetworkRule) string {
+	return detail(rule.Environment, ruleText(rule)+" of "+rule.PartnerID)
+}
+
+func ruleText(rule partner.NetworkRule) string {
 	what := rule.Country
 	if rule.Prefix.IsValid() {
 		what = rule.Prefix.String()
@@ -92,5 +96,5 @@ func describe(rule partner.NetworkRule) string {
 	if rule.API != "" {
 		what += " for " + rule.API
 	}
-	return detail(rule.Environment, what+" of "+rule.PartnerID)
+	return what
 }

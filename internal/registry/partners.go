@@ -99,3 +99,19 @@ func findPartner(tx Tx, text string) (partner.Partner, error) {
 	}
 	return named[0], nil
 }
+
+// FindCredential finds a credential by its row identity, its key id or its login, without any secret or hash. Errors:
+// ErrNotFound, the store's.
+func (r *Registry) FindCredential(ctx context.Context, text string) (partner.Credential, error) {
+	c, err := view(ctx, r.store, func(tx Tx) (partner.Credential, error) {
+		c, found, err := tx.CredentialByName(text)
+		if err != nil || found {
+			return c, err
+		}
+		return credential(tx, text)
+	})
+	if err != nil {
+		return partner.Credential{}, fmt.Errorf("find credential: %w", err)
+	}
+	return withoutSecrets(c), nil
+}

@@ -1,6 +1,7 @@
 // Package registry owns the use cases that change the register: onboarding and reviewing partners, issuing, rotating and
-// revoking credentials, network rules, sealing keys, and the two calls with which a partner proves and changes its secret.
-// Every one names its actor and writes its change row in the transaction of the change itself.
+// revoking credentials, network rules, limits, sealing keys, replacing the key that seals secrets, applying a declarative
+// file, and the two calls with which a partner proves and changes its secret. Every one names its actor and writes its change
+// row in the transaction of the change itself; VerifyChanges tells whether anything happened without one.
 //
 // It refuses: an approval by the person who asked for it; a credential where the review is not approved; a change without
 // an actor; a guess beyond the fifth, however many come at once and whenever the process is killed.
@@ -31,6 +32,7 @@ var (
 	ErrNotFound  = errors.New("not found")
 	ErrAmbiguous = errors.New("several partners fit")
 	ErrState     = errors.New("not possible in the present state")
+	ErrNoRing    = errors.New("no key ring")
 )
 
 // Hasher hashes partner secrets; secret.Hasher is one. Its methods return an error that wraps secret.ErrBusy when it has
@@ -41,8 +43,10 @@ type Hasher interface {
 	Dummy(ctx context.Context, plain []byte) error
 }
 
-// Sealer seals secrets at rest, each to the identity of its row; secret.Ring is one.
+// Sealer seals secrets at rest, each to the identity of its row; secret.Ring is one. Newest is the id of the key that Seal
+// uses, as secret.ParseSealed reads it.
 type Sealer interface {
+	Newest() uint32
 	Seal(row, plain []byte) ([]byte, error)
 	Open(row, sealed []byte) (secret.Value, error)
 }
@@ -54,13 +58,15 @@ const (
 	DefaultQueueWait = 30 * time.Second
 )
 
-// Config says what New needs. The first five fields must be set.
+// Config says what New needs. The first four fields must be set, and Ring or RingOf.
 type Config struct {
 	Store  Store
-	Ring   Sealer
 	Hasher Hasher
 	Now    func() time.Time
 	Rand   io.Reader
+
+	Ring   Sealer                          // seals the secrets of every environment for which RingOf is not asked
+	RingOf func(environment string) Sealer // the ring of one environment; nil: Ring for all. A nil Sealer: that environment's secrets can be neither made nor read here
 
 	Parallel  int           // authentications of one credential that are hashed at once, 1 to partner.MaxFailures; 0: DefaultParallel
 	Queue     int           // authentications of one credential at once, waiting ones included; 0: DefaultQueue
@@ -72,7 +78,7 @@ type Config struct {
 // store; the other use cases may run in any number of processes.
 type Registry struct {
 	store  Store
-	ring   Sealer
+	ring   func(environment string) (Sealer, error)
 	hasher Hasher
 	clock  func() time.Time
 	random io.Reader
@@ -86,14 +92,14 @@ type Registry struct {
 // New returns a Registry, or an error that names the missing or impossible field.
 func New(cfg Config) (*Registry, error) {
 	switch {
-	case cfg.Store == nil, cfg.Ring == nil, cfg.Hasher == nil, cfg.Now == nil, cfg.Rand == nil:
-		return nil, errors.New("new registry: Store, Ring, Hasher, Now and Rand must be set")
+	case cfg.Store == nil, cfg.Ring == nil && cfg.RingOf == nil, cfg.Hasher == nil, cfg.Now == nil, cfg.Rand == nil:
+		return nil, errors.New("new registry: Store, Ring or RingOf, Hasher, Now and Rand must be set")
 	case cfg.Parallel < 0 || cfg.Parallel > partner.MaxFailures:
 		return nil, fmt.Errorf("new registry: Parallel is 1 to %d", partner.MaxFailures)
 	case cfg.Queue < 0 || cfg.QueueWait < 0:
 		return nil, errors.New("new registry: Queue and QueueWait are not negative")
 	}
-	r := &Registry{store: cfg.Store, ring: cfg.Ring, hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
+	r := &Registry{store: cfg.Store, ring: ringOf(cfg), hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
 		parallel: cfg.Parallel, queueWait: cfg.QueueWait,
 		gates: newGates(cmp.Or(cfg.Queue, DefaultQueue)), strangers: newGates(maxStrangers)}
 	if r.parallel == 0 {
@@ -103,6 +109,20 @@ func New(cfg Config) (*Registry, error) {
 		r.queueWait = DefaultQueueWait
 	}
 	return r, nil
+}
+
+// ringOf finds the ring of an environment. None is an error, never another one's (security rule 11).
+func ringOf(cfg Config) func(string) (Sealer, error) {
+	return func(environment string) (Sealer, error) {
+		ring := cfg.Ring
+		if cfg.RingOf != nil {
+			ring = cfg.RingOf(environment)
+		}
+		if ring == nil {
+			return nil, fmt.Errorf("%w for %s in this process", ErrNoRing, environment)
+		}
+		return ring, nil
+	}
 }
 
 // now is as it comes back from a store: in UTC, cut to the resolution, without a monotonic part.

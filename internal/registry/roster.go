@@ -7,6 +7,7 @@ import (
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
+	"countersign.dev/internal/secret"
 )
 
 // MaxChanges is the most rows that one call of Changes returns.
@@ -16,10 +17,18 @@ const MaxChanges = 10_000
 // open fails the whole reading with an error that names its row: a roster that silently lacks somebody is never returned
 // (security rule 28). Sealing keys that are superseded are no part of it. Failures is always 0 in it: the count changes
 // without a new revision, and nothing but Authenticate may decide by it. The caller wipes it (partner.Roster.Wipe).
-func (r *Registry) Roster(ctx context.Context) (*partner.Roster, error) {
+func (r *Registry) Roster(ctx context.Context) (*partner.Roster, error) { return r.RosterOf(ctx, nil) }
+
+// RosterOf is Roster for some environments alone: of the others it holds no review, credential, network rule, limit or
+// sealing key, and opens no secret, so that a process needs the key rings of its own environments only. All partners are in
+// it. nil stands for all environments; an empty slice for none.
+func (r *Registry) RosterOf(ctx context.Context, environments []string) (*partner.Roster, error) {
 	roster := &partner.Roster{ReadAt: r.now()}
 	if err := r.store.View(ctx, func(tx Tx) error { return readRoster(tx, roster) }); err != nil {
 		return nil, fmt.Errorf("read roster: %w", err)
+	}
+	if environments != nil {
+		keepOnly(roster, environments)
 	}
 	roster.SealingKeys = slices.DeleteFunc(roster.SealingKeys, func(k partner.SealingKey) bool { return k.Superseded(roster.ReadAt) })
 	if err := r.unseal(roster); err != nil {
@@ -45,8 +54,24 @@ func readRoster(tx Tx, roster *partner.Roster) (err error) {
 	if roster.Networks, err = tx.Networks(""); err != nil {
 		return err
 	}
+	if roster.Limits, err = tx.Limits(""); err != nil {
+		return err
+	}
 	roster.SealingKeys, err = tx.SealingKeys("")
 	return err
+}
+
+// keepOnly drops everything of other environments.
+func keepOnly(roster *partner.Roster, environments []string) {
+	roster.Reviews = only(roster.Reviews, environments, func(v partner.Review) string { return v.Environment })
+	roster.Credentials = only(roster.Credentials, environments, func(v partner.Credential) string { return v.Environment })
+	roster.Networks = only(roster.Networks, environments, func(v partner.NetworkRule) string { return v.Environment })
+	roster.Limits = only(roster.Limits, environments, func(v partner.Limit) string { return v.Environment })
+	roster.SealingKeys = only(roster.SealingKeys, environments, func(v partner.SealingKey) string { return v.Environment })
+}
+
+func only[T any](list []T, environments []string, of func(T) string) []T {
+	return slices.DeleteFunc(list, func(v T) bool { return !slices.Contains(environments, of(v)) })
 }
 
 func (r *Registry) unseal(roster *partner.Roster) (err error) {
@@ -58,7 +83,7 @@ func (r *Registry) unseal(roster *partner.Roster) (err error) {
 		}
 		for j := range c.Versions {
 			v := &c.Versions[j]
-			if v.Secret, err = r.ring.Open(versionRow(*c, v.Number), v.Sealed); err != nil {
+			if v.Secret, err = r.open(c.Environment, versionRow(*c, v.Number), v.Sealed); err != nil {
 				return fmt.Errorf("credential %s, version %d: %w", c.ID, v.Number, err)
 			}
 			v.Sealed = nil
@@ -66,12 +91,20 @@ func (r *Registry) unseal(roster *partner.Roster) (err error) {
 	}
 	for i := range roster.SealingKeys {
 		key := &roster.SealingKeys[i]
-		if key.Key, err = r.ring.Open(sealingRow(key.Environment, key.ID), key.Sealed); err != nil {
+		if key.Key, err = r.open(key.Environment, sealingRow(key.Environment, key.ID), key.Sealed); err != nil {
 			return fmt.Errorf("sealing key %d of %s: %w", key.ID, key.Environment, err)
 		}
 		key.Sealed = nil
 	}
 	return nil
+}
+
+func (r *Registry) open(environment string, row, sealed []byte) (secret.Value, error) {
+	ring, err := r.ring(environment)
+	if err != nil {
+		return secret.Value{}, err
+	}
+	return ring.Open(row, sealed)
 }
 
 // Revision is the number of changes so far; a roster with a lower one is out of date. Cheap: ask it often.

@@ -85,12 +85,16 @@ func (r *Registry) dropSealingKeys(tx Tx, keys []partner.SealingKey) (row string
 }
 
 func (r *Registry) putSealingKey(tx Tx, environment string, id uint32) error {
+	ring, err := r.ring(environment)
+	if err != nil {
+		return err
+	}
 	plain, err := secret.SealKey(r.random)
 	if err != nil {
 		return err
 	}
 	defer plain.Zero()
-	sealed, err := r.ring.Seal(sealingRow(environment, id), plain.Bytes())
+	sealed, err := ring.Seal(sealingRow(environment, id), plain.Bytes())
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,8 @@ import (
 
 // Store keeps the register. Its rules, which every engine proves by running the suite of internal/store/storetest:
 // an Update is applied whole or not at all, and when it returns nil it is durable; an Update that changes anything but the
-// count of failures must Record a change, or it is refused; Views see one consistent moment. Errors wrap the sentinels of
+// count of failures must Record a change, or it is refused; the change rows are one chain, and every row that an Update
+// writes or removes is touched by one of its change rows with its digest; Views see one consistent moment. Errors wrap the sentinels of
 // internal/store. Safe for concurrent use.
 type Store interface {
 	// View calls read with a transaction that cannot write. The Tx is dead afterwards.
@@ -44,12 +45,23 @@ type Tx interface {
 	PutNetwork(partner.NetworkRule) error
 	DeleteNetwork(id string) error
 
+	Limit(id string) (partner.Limit, bool, error)
+	Limits(partnerID string) ([]partner.Limit, error)
+	PutLimit(partner.Limit) error // scope and time of an existing one stay
+	DeleteLimit(id string) error
+
 	SealingKeys(environment string) ([]partner.SealingKey, error)
 	PutSealingKey(partner.SealingKey) error
 	DeleteSealingKey(environment string, id uint32) error
 
-	Record(audit.Change) error // writes the next row and raises the revision; Seq is ignored
+	PutSealed(credentialID string, number int, sealed []byte) error  // the sealed secret of a version that is there
+	PutSealedKey(environment string, id uint32, sealed []byte) error // the sealed form of a sealing key that is there
+
+	// Record takes down the change row for what was written since the last one. It is written, and the revision raised, when
+	// the transaction ends; until then nothing here shows it.
+	Record(audit.Change) error
 	Changes(after uint64, limit int) ([]audit.Change, error)
+	Head() (audit.Head, error)
 	Revision() (uint64, error)
 }
 

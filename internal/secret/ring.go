@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
 )
 
 // Errors of the key ring. A sealed value that does not open is never skipped: whoever reads it stops.
@@ -40,36 +42,87 @@ type KeySource interface {
 
 // Ring seals values at rest with AES-256-GCM. Each sealed value is bound to the identity of its row, so that it opens
 // nowhere else (design decision 5). Safe for concurrent use. It lives as long as the process.
+//
+// A key that was added to the source meanwhile is taken up by Reload, or by itself when a value meets the ring that such a
+// key sealed: so a key is replaced without a stop.
 type Ring struct {
-	random io.Reader
+	source  KeySource
+	random  io.Reader
+	reading sync.Mutex // one reading of the source at a time
+	keys    atomic.Pointer[keySet]
+}
+
+// keySet is one reading of the keys. It is never changed.
+type keySet struct {
 	newest uint32
 	aeads  map[uint32]cipher.AEAD
 }
 
-// OpenRing reads the keys of source once. Errors wrap ErrKeys or are those of source; a ring without a key is an error
+// OpenRing reads the keys of source, and again when it is told to (Reload) or meets an unknown key id. Errors wrap ErrKeys or are those of source; a ring without a key is an error
 // (security rule 28). random draws the nonces and must be set.
 func OpenRing(ctx context.Context, source KeySource, random io.Reader) (*Ring, error) {
 	if source == nil || random == nil {
 		return nil, fmt.Errorf("open key ring: %w: without keys or randomness", ErrKeys)
 	}
-	keys, err := source.Keys(ctx)
-	if err != nil {
+	r := &Ring{source: source, random: random}
+	if err := r.Reload(ctx); err != nil {
 		return nil, fmt.Errorf("open key ring: %w", err)
 	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("open key ring: %w: no key", ErrKeys)
-	}
-	r := &Ring{random: random, aeads: make(map[uint32]cipher.AEAD, len(keys))}
-	for _, key := range keys {
-		if err := r.add(key); err != nil {
-			return nil, fmt.Errorf("open key ring: %w", err)
-		}
+	if file, ok := source.(KeyFile); ok {
+		r.source = KeyFile{Path: file.Path} // a file that is missing later is lost, not new
 	}
 	return r, nil
 }
 
-func (r *Ring) add(key Key) error {
-	if key.ID == 0 || r.aeads[key.ID] != nil || key.Bytes.Len() != ringKeyLen {
+// Reload reads the source again: from then on its newest key seals, and a key that it lacks opens nothing. On an error the
+// keys stay as they were. Errors are those of OpenRing.
+func (r *Ring) Reload(ctx context.Context) error {
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	return r.read(ctx)
+}
+
+// read needs r.reading.
+func (r *Ring) read(ctx context.Context) error {
+	keys, err := r.source.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	if len(keys) == 0 {
+		return fmt.Errorf("%w: no key", ErrKeys)
+	}
+	set := &keySet{aeads: make(map[uint32]cipher.AEAD, len(keys))}
+	for _, key := range keys {
+		if err := set.add(key); err != nil {
+			return err
+		}
+	}
+	r.keys.Store(set)
+	return nil
+}
+
+// key finds the key that sealed something. An unknown one may be new in the source, which is then read again; a source that
+// cannot be read leaves it unknown.
+func (r *Ring) key(id uint32) (cipher.AEAD, error) {
+	if aead := r.keys.Load().aeads[id]; aead != nil {
+		return aead, nil
+	}
+	r.reading.Lock()
+	defer r.reading.Unlock()
+	if aead := r.keys.Load().aeads[id]; aead != nil { // somebody else has just read it
+		return aead, nil
+	}
+	if err := r.read(context.Background()); err != nil {
+		return nil, fmt.Errorf("%w: key %08x, and reading the keys again failed: %w", ErrUnknownKey, id, err)
+	}
+	if aead := r.keys.Load().aeads[id]; aead != nil {
+		return aead, nil
+	}
+	return nil, fmt.Errorf("%w: key %08x", ErrUnknownKey, id)
+}
+
+func (s *keySet) add(key Key) error {
+	if key.ID == 0 || s.aeads[key.ID] != nil || key.Bytes.Len() != ringKeyLen {
 		return fmt.Errorf("%w: key %08x is doubled, without id or not of 32 bytes", ErrKeys, key.ID)
 	}
 	block, err := aes.NewCipher(key.Bytes.Bytes())
@@ -80,9 +133,12 @@ func (r *Ring) add(key Key) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKeys, err)
 	}
-	r.aeads[key.ID], r.newest = aead, key.ID
+	s.aeads[key.ID], s.newest = aead, key.ID
 	return nil
 }
+
+// Newest is the id of the key that seals, as ParseSealed reads it from what Seal returns.
+func (r *Ring) Newest() uint32 { return r.keys.Load().newest }
 
 // Row builds the identity to which a value is sealed: a tuple in which no part can run over into the next (security rule
 // 10). Name the kind of row first.
@@ -105,12 +161,13 @@ func (r *Ring) Seal(row, plain []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
+	set := r.keys.Load()
 	out := make([]byte, 0, headerLen+nonceLen+len(plain)+tagLen)
 	out = append(out, sealedVersion)
-	out = binary.BigEndian.AppendUint32(out, r.newest)
+	out = binary.BigEndian.AppendUint32(out, set.newest)
 	aad := bind(out[:headerLen], row)
 	out = append(out, nonce...)
-	return r.aeads[r.newest].Seal(out, nonce, plain, aad), nil
+	return set.aeads[set.newest].Seal(out, nonce, plain, aad), nil
 }
 
 // Open returns what Seal was given, or an error that wraps ErrUnknownKey or ErrSealed. It never returns a part.
@@ -119,9 +176,9 @@ func (r *Ring) Open(row, sealed []byte) (Value, error) {
 	if err != nil {
 		return Value{}, err
 	}
-	aead := r.aeads[keyID]
-	if aead == nil {
-		return Value{}, fmt.Errorf("%w: key %08x", ErrUnknownKey, keyID)
+	aead, err := r.key(keyID)
+	if err != nil {
+		return Value{}, err
 	}
 	nonce, text := sealed[headerLen:headerLen+nonceLen], sealed[headerLen+nonceLen:]
 	plain, err := aead.Open(nil, nonce, text, bind(sealed[:headerLen], row))

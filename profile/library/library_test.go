@@ -13,8 +13,8 @@ import (
 )
 
 func TestEveryProfileLoads(t *testing.T) {
-	if diff := cmp.Diff([]string{"countersign-v1", "finci"}, library.Names()); diff != "" {
-		t.Error(diff)
+	if n := len(library.Names()); n < 59 {
+		t.Errorf("%d profiles", n)
 	}
 	for _, name := range library.Names() {
 		p, err := library.Profile(name)

@@ -63,6 +63,7 @@ func (c *call) translate() {
 		q.Address = c.derivation.Address
 	}
 	q.Derivation = &c.derivation
+	q.ClientKey = c.clientKey()
 	q.HostMismatch = hostMismatch(r)
 	q.Framing = c.framing()
 	q.Upgrade = c.upgrade()
@@ -145,7 +146,7 @@ func (c *call) serve() {
 		return
 	}
 	if c.decision.IsExchange(&c.request) {
-		answer := c.g.cfg.Exchange.Serve(c.r.Context(), c.r.Method, c.r.Header, c.body.bytes(), &c.decision)
+		answer := c.g.cfg.Exchange.Serve(c.r.Context(), c.r.Method, c.r.Header, c.body.bytes(), &c.decision, c.admitExchange)
 		c.write(answer)
 		return
 	}

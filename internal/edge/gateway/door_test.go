@@ -45,6 +45,8 @@ type settings struct {
 	exchange    tokens.Config
 	upstream    upstream.Config
 	gateway     gateway.Config
+	tls         func(*tls.Config)
+	handler     http.Handler                        // nil: the gateway
 	unread      bool                                // the register is never read
 	doers       func(map[*access.API]upstream.Doer) // replaces upstreams
 }
@@ -71,9 +73,9 @@ func (w *world) open(t testing.TB, change ...func(*settings)) *door {
 	t.Helper()
 	d := &door{world: w, t: t, upstream: newRawUpstream(t), bodies: gateway.NewBudget(budget), log: new(lockedBuffer), refused: make(chan strict.Fault, 100)}
 	logger := slog.New(slog.NewJSONHandler(d.log, nil))
-	d.records = newRecords(t, logger)
+	d.records = newRecords(t)
 	d.set = &settings{environment: "sandbox", upstream: upstream.Config{URL: &url.URL{Scheme: "http", Host: d.upstream.addr}}}
-	d.set.access = access.Config{Replay: w.guard, Now: w.now, Countries: countries{"192.0.2.66": "CA", "192.0.2.77": "FR"}}
+	d.set.access = access.Config{Replay: w.guard, Limiter: w.limiter(t), Now: w.now, Countries: countries{"192.0.2.66": "CA", "192.0.2.77": "FR"}}
 	d.set.exchange = tokens.Config{Registry: w.register, Now: w.now}
 	d.set.gateway = gateway.Config{Bodies: d.bodies, Now: w.now, Record: d.records, Log: logger}
 	for _, f := range change {
@@ -160,10 +162,18 @@ func (d *door) serve(logger *slog.Logger) {
 	cert, pool := mustCertificate(d.t)
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	d.must(err)
-	listener, err := strict.New(inner, strict.Config{TLS: &tls.Config{Certificates: []tls.Certificate{cert}},
+	policy := &tls.Config{Certificates: []tls.Certificate{cert}}
+	if d.set.tls != nil {
+		d.set.tls(policy)
+	}
+	listener, err := strict.New(inner, strict.Config{TLS: policy,
 		OnRefused: func(_ netip.AddrPort, f strict.Fault) { d.refused <- f }})
 	d.must(err)
-	server := &http.Server{Handler: d.gateway, ErrorLog: log.New(d.log, "", 0)}
+	var handler http.Handler = d.gateway
+	if d.set.handler != nil {
+		handler = d.set.handler
+	}
+	server := &http.Server{Handler: handler, ErrorLog: log.New(d.log, "", 0)}
 	strict.Configure(server, listener)
 	served := make(chan struct{})
 	go func() { defer close(served); _ = server.Serve(listener) }()
@@ -180,30 +190,19 @@ func (c countries) Country(a netip.Addr) (string, bool) {
 
 // records hands every decision on as the line that is written of it.
 type records struct {
-	t     testing.TB
-	lines *audit.Lines
-	out   chan string
+	t   testing.TB
+	out chan string
 }
 
-func newRecords(t testing.TB, logger *slog.Logger) *records {
-	r := &records{t: t, out: make(chan string, 10_000)}
-	var err error
-	if r.lines, err = audit.NewLines(r, []byte("0123456789abcdef"), logger); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = r.lines.Close() })
-	return r
-}
+func newRecords(t testing.TB) *records { return &records{t: t, out: make(chan string, 10_000)} }
 
 // Record implements gateway.Recorder.
-func (r *records) Record(d *audit.Decision) { r.lines.Record(d) }
-
-// Write takes whole lines.
-func (r *records) Write(p []byte) (int, error) {
-	for line := range strings.Lines(string(p)) {
-		r.out <- line
+func (r *records) Record(d *audit.Decision) {
+	form := audit.Form{}
+	if d.Query != "" {
+		form.Digest = []byte("d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1")
 	}
-	return len(p), nil
+	r.out <- string(append(d.AppendOpen(nil, form), '}', '\n'))
 }
 
 // line is the next decision line, parsed, and as text.

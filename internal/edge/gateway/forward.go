@@ -29,6 +29,10 @@ func (c *call) forward() {
 		c.refuse()
 		return
 	}
+	if c.admit(c.r.Context()) != access.Allowed {
+		c.refuse()
+		return
+	}
 	if c.out.Header == nil {
 		c.out.Header = make(http.Header, 16)
 	}
@@ -85,6 +89,7 @@ func (c *call) relay() {
 			header[name] = values
 		}
 	}
+	c.tellLimits(header)
 	if c.answer.Status == http.StatusNoContent {
 		delete(header, "Content-Length") // RFC 9110 §8.6; HTTP/2 would pass it on
 	}
@@ -162,6 +167,7 @@ func (c *call) write(a problem.Answer) {
 	a.Close = a.Close || c.marks != nil && c.marks.MustClose || c.closesUniformly(a.Status)
 	a.Close = a.Close && c.r.ProtoMajor < 2 // one stream's fault does not end the connection of all
 	a.Apply(header)
+	c.tellLimits(header)
 	control := http.NewResponseController(c.w)
 	_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))
 	if c.r.ContentLength != 0 && !c.body.read {

@@ -25,8 +25,10 @@ import (
 
 // Exchange serves an API's token endpoint. internal/edge/tokens implements it.
 type Exchange interface {
-	// Serve answers a call that the pipeline let on to the token endpoint, and writes the outcome to d.
-	Serve(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision) problem.Answer
+	// Serve answers a call that the pipeline let on to the token endpoint, and writes the outcome to d. Before it does
+	// anything that lasts it asks admit, once, and goes on only if that is access.Allowed; any other reason, with what admit
+	// wrote to d, is the outcome.
+	Serve(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision, admit func(context.Context) access.Reason) problem.Answer
 }
 
 // Recorder takes the record of every request, after its answer.
@@ -41,15 +43,26 @@ type Config struct {
 	Upstreams   map[*access.API]upstream.Doer // one for every API of the environment
 	Exchange    Exchange                      // may be nil where no API has a token endpoint
 	Record      Recorder
-	Log         *slog.Logger
-	Now         func() time.Time
+
+	// Admit is asked once for every request that is about to be forwarded or exchanged, after all checks and before a byte
+	// goes to an upstream or a token is made. An error refuses the request with access.Unavailable, or access.ClientGone where
+	// ctx has ended; a record of the refusal follows. The decision says what is known by then: no status, no answer. Admit
+	// must not keep it. nil: nothing is asked.
+	Admit func(ctx context.Context, d *audit.Decision) error
+
+	Log *slog.Logger
+	Now func() time.Time
 
 	Bodies      *Budget       // how much memory request bodies may take together; shared between environments
 	BodyTimeout time.Duration // for a request body to arrive; 0: 30 s
 	WriteStall  time.Duration // how long a caller may take no byte of an answer; 0: 60 s
 }
 
-// Gateway serves one environment. Safe for concurrent use.
+// Gateway serves one environment. Safe for concurrent use. It never changes, is cheap to make and has nothing to close:
+// whoever serves with other settings makes another one and puts it behind an atomic pointer, so that each request has one
+// gateway from its beginning to its end. What must last over such a change is shared by both: the body budget, the record,
+// the exchange, and below the Decider its replay guard and limiter. The upstreams of the former one are closed when its last
+// request is done, which only their owner can tell.
 type Gateway struct {
 	cfg         Config
 	hosts       map[string]bool

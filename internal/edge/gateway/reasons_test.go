@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -123,6 +124,8 @@ func (row *refusal) check(t *testing.T, d *door) {
 	d.records.none()
 	if !row.forwarded {
 		d.upstream.untouched()
+	} else if row.status == 429 && d.upstream.drain() > 0 {
+		t.Error("what a limit refused was forwarded")
 	}
 }
 
@@ -260,7 +263,7 @@ func stall(d *door, c call) answer {
 }
 
 func refusals() []refusal {
-	return append(append(append(shapeRows(), headerRows()...), storedRows()...), ourRows()...)
+	return slices.Concat(shapeRows(), headerRows(), storedRows(), limitRows(), ourRows())
 }
 
 var closedUpstream = func(s *settings) { s.upstream.URL.Host = closedPort() }

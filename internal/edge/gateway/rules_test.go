@@ -82,7 +82,7 @@ func (panics) ChangeSecret(context.Context, string, string, []byte, []byte, bool
 	panic(errBroken)
 }
 
-func (panics) Serve(context.Context, string, http.Header, []byte, *access.Decision) problem.Answer {
+func (panics) Serve(context.Context, string, http.Header, []byte, *access.Decision, func(context.Context) access.Reason) problem.Answer {
 	panic(errBroken)
 }
 

@@ -1,13 +1,8 @@
-// Package ops is the operators' listener: /livez, /readyz and /metrics. It is apart from every API listener, so that no
-// health check and no User-Agent ever opens a door (security rule 23); it is on loopback unless told otherwise, and it
-// tells counts and states, never a secret, a key id, a partner's name or an address. What is not ready is told with its
-// cause in one line, which may name the row of the register that is at fault.
 package ops
 
 import (
-	"errors"
 	"net/http"
-	"time"
+	"slices"
 
 	"countersign.dev/internal/audit"
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,16 +10,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts decisions. Safe for concurrent use.
+// Metrics counts what happens to requests and connections, and publishes what others measure. Every label is bounded:
+// environments, APIs and certificates are configured, reasons and faults are closed lists. Safe for concurrent use.
 type Metrics struct {
 	registry  *prometheus.Registry
 	decisions *prometheus.CounterVec
 	duration  *prometheus.HistogramVec
 	ended     *prometheus.CounterVec
+	dropped   *prometheus.CounterVec
+	running   *prometheus.GaugeVec
 }
 
-// NewMetrics makes counters in a registry of their own. Labels are bounded: environments and APIs are configured, reasons
-// are a closed list.
+// NewMetrics makes counters in a registry of their own.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -38,8 +35,15 @@ func NewMetrics() *Metrics {
 		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "countersign_connections_ended_total", Help: "Connections ended before there was a request to answer, by fault.",
 		}, []string{"environment", "fault"}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "countersign_connections_dropped_total", Help: "Connections closed at accept because no partner may call from their address.",
+		}, []string{"environment"}),
+		running: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "countersign_requests_in_flight", Help: "Requests being served at the moment.",
+		}, []string{"environment"}),
 	}
-	m.registry.MustRegister(m.decisions, m.duration, m.ended, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.registry.MustRegister(m.decisions, m.duration, m.ended, m.dropped, m.running,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -59,53 +63,71 @@ func (m *Metrics) Ended(environment, fault string) {
 	m.ended.WithLabelValues(environment, fault).Inc()
 }
 
+// Dropped counts one connection that was closed at accept.
+func (m *Metrics) Dropped(environment string) { m.dropped.WithLabelValues(environment).Inc() }
+
+// Level is a number that goes up and down, of one environment. Safe for concurrent use.
+type Level struct{ gauge prometheus.Gauge }
+
+// Add changes the level by n.
+func (l Level) Add(n int) { l.gauge.Add(float64(n)) }
+
+// Running is the level of requests being served in an environment.
+func (m *Metrics) Running(environment string) Level {
+	return Level{m.running.WithLabelValues(environment)}
+}
+
 // Gauge publishes a value that is asked for at each scrape. Names are constants of the caller; one that is taken is an
 // error of the wiring.
 func (m *Metrics) Gauge(name, help string, value func() float64) error {
 	return m.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 }
 
-// NewServer serves m and ready. ready returns nil, or an error that says exactly what is not ready, without any secret; it
-// is answered with 503, as one line of printable ASCII of at most 500 bytes.
-func NewServer(m *Metrics, ready func() error) (*http.Server, error) {
-	if m == nil || ready == nil {
-		return nil, errors.New("ops: metrics and a readiness check must be set")
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "live\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := ready(); err != nil {
-			answer(w, http.StatusServiceUnavailable, "not ready: "+oneLine(err.Error())+"\n")
-			return
+// Counter publishes a value that only grows, as Gauge does.
+func (m *Metrics) Counter(name, help string, value func() float64) error {
+	return m.registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+}
+
+// Gauges publishes several values under one name, told apart by one label. values is asked at each scrape and yields each
+// value of the label once; these must be bounded by the caller.
+func (m *Metrics) Gauges(name, help, label string, values func(yield func(of string, value float64))) error {
+	return m.registry.Register(&several{desc: prometheus.NewDesc(name, help, []string{label}, nil), values: values})
+}
+
+// several is the collector behind Gauges.
+type several struct {
+	desc   *prometheus.Desc
+	values func(yield func(of string, value float64))
+}
+
+// Describe implements prometheus.Collector.
+func (s *several) Describe(out chan<- *prometheus.Desc) { out <- s.desc }
+
+// Collect implements prometheus.Collector. A value of the label that comes twice is told once: the scrape would fail.
+func (s *several) Collect(out chan<- prometheus.Metric) {
+	seen := map[string]bool{}
+	s.values(func(of string, value float64) {
+		if !seen[of] {
+			seen[of] = true
+			out <- prometheus.MustNewConstMetric(s.desc, prometheus.GaugeValue, value, of)
 		}
-		answer(w, http.StatusOK, "ready\n")
 	})
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
-	return &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second, MaxHeaderBytes: 16 << 10}, nil
 }
 
-// maxCause caps a cause, in bytes.
-const maxCause = 500
-
-// oneLine makes text harmless for whatever shows it: a cause may quote what stands in a file.
-func oneLine(text string) string {
-	if len(text) > maxCause {
-		text = text[:maxCause-len("...")] + "..."
+// Names lists what is published at the moment, sorted, without what Go and the process add: for the test of the reference.
+func (m *Metrics) Names() ([]string, error) {
+	families, err := m.registry.Gather()
+	if err != nil {
+		return nil, err
 	}
-	line := []byte(text)
-	for i, c := range line {
-		if c < ' ' || c > '~' {
-			line[i] = '?'
-		}
+	var names []string
+	for _, f := range families {
+		names = append(names, f.GetName())
 	}
-	return string(line)
+	slices.Sort(names)
+	return names, nil
 }
 
-func answer(w http.ResponseWriter, status int, text string) {
-	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text))
+func (m *Metrics) handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }

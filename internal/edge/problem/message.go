@@ -33,6 +33,7 @@ func fill(d *access.Decision, template string) string {
 		"{Header}", named("The header ", d.Where, "A header"),
 		"{header}", named("the header ", d.Where, "an authentication header"),
 		"{parameter}", named("", d.Where, "unknown"),
+		"{scope}", scope(d.Where),
 		"{skew}", skew(d),
 		"{window}", window(d.API),
 		"{address}", address(d),
@@ -45,6 +46,23 @@ func named(article, name, otherwise string) string {
 		return otherwise
 	}
 	return article + name
+}
+
+// scope is whose limit it is, from the closed list of access.
+func scope(word string) string {
+	switch word {
+	case "api":
+		return "this API"
+	case "partner_api":
+		return "this partner on this API"
+	case "partner":
+		return "this partner"
+	case "credential_api":
+		return "this credential on this API"
+	case "credential":
+		return "this credential"
+	}
+	return "this caller"
 }
 
 const nameBytes = "-ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

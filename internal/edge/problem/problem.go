@@ -90,7 +90,7 @@ func Render(d *access.Decision, f Format, requestID string, now time.Time) Answe
 		a.Header = append(a.Header, Field{"Allow", r.allow})
 	}
 	if r.retryAfter != 0 {
-		a.Header = append(a.Header, Field{"Retry-After", strconv.Itoa(r.retryAfter)})
+		a.Header = append(a.Header, Field{"Retry-After", strconv.FormatInt(max(int64(r.retryAfter), d.Limit.Retry), 10)})
 	}
 	if r.status == http.StatusUnauthorized {
 		a.Header = append(a.Header, Field{"Www-Authenticate", challenge(token)})

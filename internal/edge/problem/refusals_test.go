@@ -29,6 +29,12 @@ The reason stands in the decision line and in the metrics. The caller learns it 
   the caller has not proved who it is; token APIs answer with their vendor's codes. **silent** is never written.
 - Every refusal carries ` + "`Cache-Control: no-store`" + `, ` + "`Countersign-Request-Id`" + ` and ` + "`Countersign-Server-Time`" + `; a 401 a constant ` + "`WWW-Authenticate`" + `,
   a 405 ` + "`Allow`" + `, a 429 and some 503 ` + "`Retry-After`" + `.
+- Where a limit of the partner or the credential applies, the answers to let-in and to limited requests carry ` + "`RateLimit-Policy`" + ` and ` + "`RateLimit`" + ` as
+  draft-ietf-httpapi-ratelimit-headers-11 has them: ` + "`" + `RateLimit-Policy: "partner_api";q=100;w=2, "partner_api_day";q=1000000;w=86400` + "`" + ` (of a rate, w is the
+  seconds in which a whole burst refills, and q the requests that so many seconds let in) and ` + "`" + `RateLimit: "partner_api";r=42;t=2` + "`" + ` (of the limit that will stop the caller first: how many requests are left,
+  and after how many seconds there are more). An upstream's fields of these names are then removed. What is left of a limit that all callers share is not told.
+- ` + "`rate_limited`" + ` and ` + "`quota_exceeded`" + `: Retry-After is the seconds until an equal request has room, rounded up. The scope in the decision line's ` + "`where`" + ` says
+  whose limit it was: ` + "`api`, `partner_api`, `partner`, `credential_api`, `credential`" + `.
 - A request that ends at its raw bytes, before its path was read, gets the JSON of signed APIs, whatever API it was meant for.
 - Words in braces stand for facts: a header or parameter from our own lists ("the header X-Auth-Token"), seconds, the address as derived
   and how, a country. Some messages are followed

@@ -49,7 +49,7 @@ const (
 // AnyMethod is the Allow of a 405 outside the token endpoint.
 const AnyMethod = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-// row is what one reason becomes. In messages {header}, {parameter}, {skew}, {window}, {address} and {country} stand for
+// row is what one reason becomes. In messages {header}, {parameter}, {scope}, {skew}, {window}, {address} and {country} stand for
 // facts of the decision.
 type row struct {
 	status       int
@@ -205,8 +205,8 @@ var table = [...]row{
 		cause: "Five failed authentications in a row.",
 		cure:  "The operator unlocks: countersign partner unlock."},
 	access.UnprovedAddress: {status: 401, telling: Uniform, tokenCode: codeInvalidCredentials, tokenMessage: "Invalid credentials",
-		cause: "The address is not one from which this partner may authenticate. The secret was not looked at and nothing counted.",
-		cure:  "The operator adds the address to the partner's networks."},
+		cause: "The address is not one from which this partner may authenticate, or the connection lacks a client certificate that the credential is bound to. The secret was not looked at and nothing counted.",
+		cure:  "The operator adds the address to the partner's networks, or binds the client key; the record says which of the two it was."},
 	access.Throttled: {status: 429, signedCode: "throttled", tokenCode: codeBadRequest, retryAfter: 1,
 		message: "Too many failed attempts from this source.",
 		cause:   "Too many failed attempts from one address (IPv6: one /64) in one environment, whatever the credential.",
@@ -220,6 +220,10 @@ var table = [...]row{
 		message: "The access of this partner is suspended.",
 		cause:   "The operator suspended or closed it.",
 		cure:    "Talk to the operator."},
+	access.ClientCertificate: {status: 403, signedCode: "client_certificate", tokenCode: codeNotAuthorized,
+		message: "The connection has no client certificate that this credential is bound to.",
+		cause:   "The credential is bound to client keys, or the API asks that it be, and the connection proved none of them.",
+		cure:    "Connect with a certificate of a bound key, or have the key bound: countersign credential bind."},
 	access.AddressNotListed: {status: 403, signedCode: "address_not_listed", tokenCode: codeNotAuthorized,
 		message: "The address {address} is on no list of this partner.",
 		cause:   "The address, as derived, is in none of the partner's prefixes for this environment and API.",
@@ -228,6 +232,14 @@ var table = [...]row{
 		message: "The address {address} is in {country}, which is not one of this partner's countries.",
 		cause:   "A country rule applies, and the country is another one or unknown.",
 		cure:    "Call from an allowed country, or have the rule changed."},
+	access.RateLimited: {status: 429, signedCode: "rate_limited", tokenCode: codeBadRequest, retryAfter: 1,
+		message: "Too many requests: the rate of {scope} is used up.",
+		cause:   "A burst came, or a rate was held that is above the limit. Requests that a limit refuses are counted in none.",
+		cure:    "Wait for the seconds in Retry-After, and spread requests as RateLimit-Policy says. The operator sets limits: countersign limit set."},
+	access.QuotaExceeded: {status: 429, signedCode: "quota_exceeded", tokenCode: codeBadRequest, retryAfter: 1,
+		message: "The quota of the day of {scope} is used up.",
+		cause:   "As many requests were let in on this day of UTC as the quota has.",
+		cure:    "Wait for the seconds in Retry-After: until midnight UTC. The operator sets quotas: countersign limit set."},
 	access.Replayed: {status: 409, signedCode: "replayed", tokenCode: codeBadRequest,
 		message: "An equal request was seen before.",
 		cause:   "The same canonical input came twice within its time window.",
@@ -239,7 +251,7 @@ var table = [...]row{
 		cure:    "Try again after the seconds in Retry-After."},
 	access.Unavailable: {status: 503, signedCode: "unavailable", tokenCode: codeBadRequest, retryAfter: 5,
 		message: "The service cannot decide at the moment.",
-		cause:   "The register is too old, or the store or the replay guard does not answer.",
+		cause:   "The register is too old, or the store, the replay guard, the limiter or the record of decisions does not answer.",
 		cure:    "Try again after the seconds in Retry-After. The operator finds the cause under the request id."},
 	access.Internal: {status: 503, signedCode: "internal", tokenCode: codeBadRequest,
 		message: "The service failed.",

@@ -76,10 +76,17 @@ func New(cfg Config) (*Exchange, error) {
 // the whole body; Serve decodes it in place and wipes it before it returns. Of header it reads Accept and Content-Type,
 // nothing else: an old Finicity-App-Token is ignored here. Serve writes Reason, Where, Detail, Cause and Proved of d for the
 // decision line; the answer is complete but for the headers that the gateway gives every answer.
-func (e *Exchange) Serve(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision) problem.Answer {
+//
+// admit is asked once before anything that lasts: for a POST when the caller has proved itself and is admitted, before its
+// token is made; for a PUT, where proof and change are one step, right before that, with d.Proved still false. Whatever it
+// returns but access.Allowed is the outcome, with what it wrote to d. nil: nobody is asked.
+func (e *Exchange) Serve(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision, admit func(context.Context) access.Reason) problem.Answer {
 	defer secret.Wipe(body)
 	now, format := e.cfg.Now(), problem.Negotiate(header["Accept"], header["Content-Type"])
-	token, v := e.decide(ctx, method, header, body, d, now)
+	if admit == nil {
+		admit = func(context.Context) access.Reason { return access.Allowed }
+	}
+	token, v := e.decide(ctx, &attempt{method: method, header: header, body: body, d: d, admit: admit, now: now})
 	d.Reason, d.Where, d.Detail = v.reason, v.where, v.detail
 	if v.cause != nil {
 		d.Cause = v.cause
@@ -103,48 +110,76 @@ type verdict struct {
 
 var allowed = verdict{reason: access.Allowed}
 
-func (e *Exchange) decide(ctx context.Context, method string, header http.Header, body []byte, d *access.Decision, now time.Time) (string, verdict) {
+// attempt is one call under way.
+type attempt struct {
+	method string
+	header http.Header
+	body   []byte
+	d      *access.Decision
+	admit  func(context.Context) access.Reason
+	now    time.Time
+	f      form
+	change bool // the secret, not only proof of it
+}
+
+// asked is what admit says, as a verdict.
+func (t *attempt) asked(ctx context.Context) verdict {
+	if reason := t.admit(ctx); reason != access.Allowed {
+		return verdict{reason: reason, where: t.d.Where, detail: t.d.Detail, cause: t.d.Cause}
+	}
+	return allowed
+}
+
+func (e *Exchange) decide(ctx context.Context, t *attempt) (string, verdict) {
+	d := t.d
 	if d.Reason != access.Allowed || d.API == nil || d.Credential == nil {
 		return "", verdict{reason: access.Internal, cause: errors.New("token exchange: called for a decision that does not allow it")}
 	}
-	f, v := read(method, header["Content-Type"], body)
-	if v.reason != access.Allowed {
+	var v verdict
+	if t.f, v = read(t.method, t.header["Content-Type"], t.body); v.reason != access.Allowed {
 		return "", v
 	}
 	admitted := e.cfg.Issuer.Admitted(d)
-	v = e.attempt(ctx, f, d, method == http.MethodPut && admitted == access.Allowed, now)
-	if v.reason != access.Allowed {
+	t.change = t.method == http.MethodPut && admitted == access.Allowed
+	if v = e.attempt(ctx, t); v.reason != access.Allowed {
 		return "", v
 	}
 	d.Proved = true
-	if method == http.MethodPost && admitted == access.Allowed {
+	if t.method == http.MethodPost && admitted == access.Allowed {
 		admitted = e.cfg.Issuer.Admitted(d) // the queue and the hash took their time; a secret that was changed stays so, and is told
 	}
 	if admitted != access.Allowed {
 		return "", verdict{reason: admitted}
 	}
-	return e.issue(method, d, e.cfg.Now())
+	if t.method == http.MethodPut { // gets no token
+		return "", allowed
+	}
+	if v = t.asked(ctx); v.reason != access.Allowed {
+		return "", v
+	}
+	return e.issue(d, e.cfg.Now())
 }
 
 // attempt is what one source may do once it has asked properly: nothing while it is throttled, nothing that counts from an
 // address that proves nothing, and otherwise one try in its turn. The throttle is asked again when the turn has come,
 // because those in front may have used up what was left; and what this try costs is taken before the next has its turn.
-func (e *Exchange) attempt(ctx context.Context, f form, d *access.Decision, change bool, now time.Time) verdict {
+func (e *Exchange) attempt(ctx context.Context, t *attempt) verdict {
+	d := t.d
 	from := sourceOf(d.API.Environment, d.Address)
-	if wait := e.throttle.wait(from, now); wait > 0 {
+	if wait := e.throttle.wait(from, t.now); wait > 0 {
 		return verdict{reason: access.Throttled, retry: wait}
 	}
 	if d.Unproved {
-		return verdict{reason: access.UnprovedAddress}
+		return verdict{reason: access.UnprovedAddress, where: d.Where}
 	}
 	leave, v := e.queues.enter(ctx, from)
 	defer leave()
-	now = e.cfg.Now()
+	now := e.cfg.Now()
 	if v.reason == access.Allowed {
 		if wait := e.throttle.wait(from, now); wait > 0 {
 			return verdict{reason: access.Throttled, retry: wait}
 		}
-		v = e.prove(ctx, f, d.Credential.ID, change)
+		v = e.prove(ctx, t)
 	}
 	switch v.reason {
 	case access.BadSecret, access.Locked:
@@ -157,11 +192,15 @@ func (e *Exchange) attempt(ctx context.Context, f form, d *access.Decision, chan
 
 // prove asks the registry. A secret is changed only for a partner that is admitted; one that is not proves itself and hears
 // why, and its secret stays.
-func (e *Exchange) prove(ctx context.Context, f form, credentialID string, change bool) verdict {
+func (e *Exchange) prove(ctx context.Context, t *attempt) verdict {
+	f, credentialID := t.f, t.d.Credential.ID
 	login, old := string(f[partnerID]), f[partnerSecret]
 	var outcome registry.Outcome
 	var err error
-	if change {
+	if t.change {
+		if v := t.asked(ctx); v.reason != access.Allowed {
+			return v
+		}
 		immediate, _ := f.immediate()
 		outcome, err = e.cfg.Registry.ChangeSecret(ctx, credentialID, login, old, f[newPartnerSecret], immediate)
 	} else {
@@ -190,11 +229,8 @@ func broken(ctx context.Context, err error) verdict {
 	return verdict{reason: access.Unavailable, cause: fmt.Errorf("token exchange: %w", err)}
 }
 
-// issue makes the token of a POST; a PUT gets none.
-func (e *Exchange) issue(method string, d *access.Decision, now time.Time) (string, verdict) {
-	if method == http.MethodPut {
-		return "", allowed
-	}
+// issue makes the token of a POST.
+func (e *Exchange) issue(d *access.Decision, now time.Time) (string, verdict) {
 	token, err := e.cfg.Issuer.Issue(d, now)
 	switch {
 	case err != nil:

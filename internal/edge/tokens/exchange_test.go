@@ -230,7 +230,7 @@ func TestRule12NoFaultGivesAToken(t *testing.T) {
 		b := newBench(t)
 		c.spoil(b)
 		header := http.Header{"Content-Type": {jsonType}}
-		a := b.exchange.Serve(context.Background(), "POST", header, []byte(goodJSON), b.d)
+		a := b.exchange.Serve(context.Background(), "POST", header, []byte(goodJSON), b.d, nil)
 		if a.Status != 503 || b.d.Reason != c.reason || strings.Contains(string(a.Body), "token") || strings.Contains(string(a.Body), "fire") {
 			t.Errorf("%s: %d %s %s", name, a.Status, b.d.Reason, a.Body)
 		}
@@ -242,7 +242,7 @@ func TestACallerThatLeftGetsNothing(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	b.registry.err = ctx.Err()
-	a := b.exchange.Serve(ctx, "POST", http.Header{}, []byte(goodJSON), b.d)
+	a := b.exchange.Serve(ctx, "POST", http.Header{}, []byte(goodJSON), b.d, nil)
 	if a.Status != 499 || a.Body != nil || b.d.Reason != access.ClientGone || !errors.Is(b.d.Cause, context.Canceled) {
 		t.Errorf("%d %s %v", a.Status, b.d.Reason, b.d.Cause)
 	}

@@ -131,7 +131,7 @@ func (b *bench) sendHeader(method string, header http.Header, body string) probl
 	api, address, unproved := b.d.API, b.d.Address, b.d.Unproved
 	b.reset()
 	b.d.API, b.d.Address, b.d.Unproved = api, address, unproved
-	return b.exchange.Serve(context.Background(), method, header, []byte(body), b.d)
+	return b.exchange.Serve(context.Background(), method, header, []byte(body), b.d, nil)
 }
 
 const (

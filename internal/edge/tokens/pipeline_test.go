@@ -67,7 +67,7 @@ func TestStrictContentType(t *testing.T) {
 			Header: header, ContentLength: int64(len(c.body)), LengthStated: true, Body: whole(c.body), Address: netip.MustParseAddr("192.0.2.1")}
 		d := new(access.Decision)
 		if decider.Decide(r, d); d.Reason == access.Allowed {
-			exchange.Serve(context.Background(), r.Method, header, []byte(c.body), d)
+			exchange.Serve(context.Background(), r.Method, header, []byte(c.body), d, nil)
 		}
 		if d.Reason != c.reason || (len(b.registry.calls) == 1) != (c.reason == access.Allowed) {
 			t.Errorf("%q %.20q: %s (%v), %d calls", c.contentType, c.body, d.Reason, d.Cause, len(b.registry.calls))

@@ -77,7 +77,7 @@ func (c *crowd) call(ctx context.Context, environment, address, body string) (pr
 	b.reset()
 	b.d.API = &access.API{Name: "aggregation", Environment: environment, Protocol: access.Token}
 	b.d.Address = netip.MustParseAddr(address)
-	a := c.exchange.Serve(ctx, "POST", http.Header{"Content-Type": {jsonType}}, []byte(body), b.d)
+	a := c.exchange.Serve(ctx, "POST", http.Header{"Content-Type": {jsonType}}, []byte(body), b.d, nil)
 	return a, b.d
 }
 

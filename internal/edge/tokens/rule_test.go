@@ -158,7 +158,7 @@ func TestRule33SecretsAreWipedAndNowhereElse(t *testing.T) {
 			b := newBench(t)
 			b.registry.outcome = outcome
 			body := []byte(good)
-			a := b.exchange.Serve(context.Background(), "PUT", http.Header{"Content-Type": {contentType}}, body, b.d)
+			a := b.exchange.Serve(context.Background(), "PUT", http.Header{"Content-Type": {contentType}}, body, b.d, nil)
 			if len(bytes.Trim(body, "\x00")) != 0 {
 				t.Errorf("%s, %s: the body is left: %q", outcome, contentType, body)
 			}
@@ -188,7 +188,7 @@ func TestRule33RefusedBodiesAreWiped(t *testing.T) {
 	} {
 		b := newBench(t)
 		raw := []byte(body)
-		a := b.exchange.Serve(context.Background(), "PUT", http.Header{"Content-Type": nil}, raw, b.d)
+		a := b.exchange.Serve(context.Background(), "PUT", http.Header{"Content-Type": nil}, raw, b.d, nil)
 		if all := fmt.Sprintf("%+v %s", *b.d, a.Body); a.Status != 400 || strings.Contains(all, canary) || len(bytes.Trim(raw, "\x00")) != 0 {
 			t.Errorf("%s: %d %s", body, a.Status, all)
 		}

@@ -1,45 +1,168 @@
 package sqlite
 
 import (
+	"fmt"
 	"math"
+	"slices"
+	"strings"
 
 	"countersign.dev/internal/audit"
+	"countersign.dev/internal/store"
 )
 
-// Record writes the next change row and raises the revision to its number. Seq of c is ignored.
+// Record takes down the change row that belongs to what this transaction did since the last one. The row is written when the
+// transaction ends, with its number, its chain and the rows it touched: until then Changes and Head do not show it.
 func (t *Tx) Record(c audit.Change) error {
+	if t.readOnly {
+		return t.failed("record change", store.ErrReadOnly)
+	}
 	if err := c.Validate(); err != nil {
 		return t.failed("record change", err)
 	}
-	t.recorded = true
-	if err := t.run("raise revision", "UPDATE revision SET n = n + 1"); err != nil {
-		return err
-	}
-	return t.run("record change", `INSERT INTO change (seq, at, actor, action, subject, detail)
-		SELECT n, ?, ?, ?, ?, ? FROM revision`, stamp(c.At), c.Actor, string(c.Action), c.Subject, c.Detail)
+	t.records = append(t.records, c)
+	return t.broken
 }
 
-// Changes lists up to limit change rows with a Seq above after, the oldest first.
+// touched is a row that this transaction wrote or removed.
+type touched struct {
+	record int // index of the change row that comes after the last writing of it
+	read   func() (audit.Touch, bool, error)
+}
+
+// touch remembers that a row was written or removed. read digests what is there when the transaction ends; false: nothing.
+func (t *Tx) touch(row string, read func() (audit.Touch, bool, error)) {
+	if t.touched == nil {
+		t.touched = map[string]touched{}
+	}
+	t.touched[row] = touched{record: len(t.records), read: read}
+}
+
+// digested adapts a lookup to what touch needs.
+func digested[T any](lookup func() (T, bool, error), digest func(T) audit.Touch) func() (audit.Touch, bool, error) {
+	return func() (audit.Touch, bool, error) {
+		v, found, err := lookup()
+		if err != nil || !found {
+			return audit.Touch{}, false, err
+		}
+		return digest(v), true, nil
+	}
+}
+
+// finish writes the change rows, each with the rows that it touched as the transaction leaves them: a row that was written
+// for several changes belongs to the last of them. Without a change row nothing may have been written.
+func (t *Tx) finish() error {
+	switch {
+	case t.broken != nil:
+		return t.broken
+	case len(t.records) == 0 && t.changed:
+		return store.ErrUnrecorded
+	case len(t.records) == 0:
+		return nil
+	}
+	head, err := t.Head()
+	if err != nil {
+		return err
+	}
+	if err := t.digest(); err != nil {
+		return err
+	}
+	for _, c := range t.records {
+		if head, err = t.append(head, c); err != nil {
+			return err
+		}
+	}
+	return t.setHead(head)
+}
+
+// digest gives every touched row to its change row.
+func (t *Tx) digest() error {
+	for i := range t.records {
+		t.records[i].Touched = nil
+	}
+	for row, w := range t.touched {
+		touch, found, err := w.read()
+		if err != nil {
+			return err
+		}
+		if !found {
+			touch = audit.Touch{Row: row}
+		}
+		if touch.Row != row {
+			return t.failed("record change", fmt.Errorf("%s was written as %s", touch.Row, row))
+		}
+		c := &t.records[min(w.record, len(t.records)-1)]
+		c.Touched = append(c.Touched, touch)
+	}
+	for _, c := range t.records {
+		slices.SortFunc(c.Touched, func(a, b audit.Touch) int { return strings.Compare(a.Row, b.Row) })
+	}
+	return nil
+}
+
+// append writes c as the change after head and returns the new head.
+func (t *Tx) append(head audit.Head, c audit.Change) (audit.Head, error) {
+	c.Seq, c.Prev = head.Seq+1, head.Hash
+	c.Hash = audit.ChangeHash(c)
+	err := t.run("record change", `INSERT INTO change (seq, at, actor, action, subject, detail, touched, prev, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, int64(c.Seq), stamp(c.At), c.Actor, string(c.Action), c.Subject, c.Detail,
+		audit.FormatTouched(c.Touched), c.Prev[:], c.Hash[:])
+	return audit.Head{Record: head.Record, Seq: c.Seq, Hash: c.Hash}, err
+}
+
+func (t *Tx) setHead(head audit.Head) error {
+	return t.run("raise revision", "UPDATE revision SET n = ?, hash = ?", int64(head.Seq), head.Hash[:])
+}
+
+const headColumns = "SELECT n, record, hash FROM revision"
+
+func scanHead(row scanner) (h audit.Head, err error) {
+	var n int64
+	var hash []byte
+	err = row.Scan(&n, &h.Record, &hash)
+	h.Seq = uint64(n)
+	if len(hash) == len(h.Hash) { // any other one is none, and fits nothing
+		copy(h.Hash[:], hash)
+	}
+	return h, err
+}
+
+// Head is the end of the record of changes as this transaction found it.
+func (t *Tx) Head() (audit.Head, error) {
+	h, found, err := one(t, "read revision", scanHead, headColumns)
+	if err == nil && !found {
+		err = t.failed("read revision", store.ErrCorrupt)
+	}
+	return h, err
+}
+
+// Changes lists up to limit change rows with a Seq above after, the oldest first. A row whose list of touched rows cannot be
+// read, or whose hashes have another length, comes with a list that fits no hash: reading goes on and a verification tells.
 func (t *Tx) Changes(after uint64, limit int) ([]audit.Change, error) {
-	return list(t, "list changes", scanChange, `SELECT seq, at, actor, action, subject, detail FROM change
-		WHERE seq > ? ORDER BY seq LIMIT ?`, int64(min(after, math.MaxInt64)), limit)
+	from := int64(min(after, math.MaxInt64))
+	if after == 0 {
+		from = math.MinInt64 // a row that was put in front is to be seen
+	}
+	return list(t, "list changes", scanChange, `SELECT seq, at, actor, action, subject, detail, touched, prev, hash FROM change
+		WHERE seq > ? ORDER BY seq LIMIT ?`, from, limit)
 }
 
 func scanChange(row scanner) (c audit.Change, err error) {
-	var at int64
-	err = row.Scan(&c.Seq, &at, &c.Actor, &c.Action, &c.Subject, &c.Detail)
-	c.At = moment(at)
+	var at, seq int64
+	var touched, prev, hash []byte
+	err = row.Scan(&seq, &at, &c.Actor, &c.Action, &c.Subject, &c.Detail, &touched, &prev, &hash)
+	c.Seq, c.At = uint64(seq), moment(at)
+	var unfit error
+	c.Touched, unfit = audit.ParseTouched(touched)
+	if unfit != nil || len(prev) != len(c.Prev) || len(hash) != len(c.Hash) {
+		c.Touched = []audit.Touch{{}} // no change row has a row without a name
+	}
+	copy(c.Prev[:], prev)
+	copy(c.Hash[:], hash)
 	return c, err
 }
 
-// Revision is the number of change rows at this transaction's moment.
+// Revision is the number of change rows as this transaction found it.
 func (t *Tx) Revision() (uint64, error) {
-	n, _, err := one(t, "read revision", scanNumber, "SELECT n FROM revision")
-	return n, err
-}
-
-func scanNumber(row scanner) (uint64, error) {
-	var n int64
-	err := row.Scan(&n)
-	return uint64(n), err
+	h, err := t.Head()
+	return h.Seq, err
 }

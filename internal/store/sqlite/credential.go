@@ -2,17 +2,23 @@ package sqlite
 
 import (
 	"errors"
+	"strings"
 
+	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
 )
 
 const credentialColumns = `SELECT id, partner_id, environment, kind, key_id, ifnull(login, ''), generation, failures,
-	locked_at, revoked_at, created_at FROM credential`
+	locked_at, revoked_at, created_at, client_keys FROM credential`
 
 func scanCredential(row scanner) (c partner.Credential, err error) {
 	var locked, revoked, created int64
+	var keys string
 	err = row.Scan(&c.ID, &c.PartnerID, &c.Environment, &c.Kind, &c.KeyID, &c.Login, &c.Generation, &c.Failures,
-		&locked, &revoked, &created)
+		&locked, &revoked, &created, &keys)
+	if keys != "" {
+		c.ClientKeys = strings.Split(keys, ",")
+	}
 	c.LockedAt, c.RevokedAt, c.CreatedAt = moment(locked), moment(revoked), moment(created)
 	return c, err
 }
@@ -97,13 +103,14 @@ func join(all []partner.Credential, parts []owned) bool {
 // PutCredential adds a credential or replaces what may change in one, and does the same with its versions. The secret of a
 // version that exists stays as it is, and so does a version that is not in c.
 func (t *Tx) PutCredential(c partner.Credential) error {
+	t.touchCredential(c.ID)
 	err := t.exec("write credential", `INSERT INTO credential
-		(id, partner_id, environment, kind, key_id, login, generation, failures, locked_at, revoked_at, created_at)
-		VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, ?)
+		(id, partner_id, environment, kind, key_id, login, generation, failures, locked_at, revoked_at, created_at, client_keys)
+		VALUES (?, ?, ?, ?, ?, nullif(?, ''), ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET generation = excluded.generation, failures = excluded.failures,
-		locked_at = excluded.locked_at, revoked_at = excluded.revoked_at`,
+		locked_at = excluded.locked_at, revoked_at = excluded.revoked_at, client_keys = excluded.client_keys`,
 		c.ID, c.PartnerID, c.Environment, string(c.Kind), c.KeyID, c.Login, int64(c.Generation), c.Failures,
-		stamp(c.LockedAt), stamp(c.RevokedAt), stamp(c.CreatedAt))
+		stamp(c.LockedAt), stamp(c.RevokedAt), stamp(c.CreatedAt), strings.Join(c.ClientKeys, ","))
 	if err != nil {
 		return err
 	}
@@ -113,6 +120,18 @@ func (t *Tx) PutCredential(c partner.Credential) error {
 		}
 	}
 	return nil
+}
+
+// touchCredential touches a credential with all its versions.
+func (t *Tx) touchCredential(id string) {
+	t.touch(audit.CredentialRow(id), digested(func() (partner.Credential, bool, error) { return t.Credential(id) }, audit.TouchCredential))
+}
+
+// PutSealed replaces the sealed secret of a version that is there and has one; nothing else of it changes.
+func (t *Tx) PutSealed(credentialID string, number int, sealed []byte) error {
+	t.touchCredential(credentialID)
+	return t.exec("write sealed secret", "UPDATE version SET sealed = ? WHERE credential_id = ? AND number = ? AND sealed IS NOT NULL",
+		sealed, credentialID, number)
 }
 
 func (t *Tx) putVersion(credentialID string, v partner.Version) error {

@@ -39,6 +39,19 @@ func partners(t *testing.T, db *sqlite.DB) (n int) {
 	return n
 }
 
+// verified checks the record of changes against every row.
+func verified(t *testing.T, db *sqlite.DB) (report audit.ChangeReport) {
+	t.Helper()
+	err := db.View(context.Background(), func(tx *sqlite.Tx) (err error) {
+		report, err = audit.VerifyChanges(tx, nil)
+		return err
+	})
+	if err != nil || !report.OK() {
+		t.Errorf("%q, %v", report.Lines(), err)
+	}
+	return report
+}
+
 func path(t *testing.T) string { return filepath.Join(t.TempDir(), "register.db") }
 
 // refused opens a file that must not open, and checks that the text says which one and what to do.
@@ -91,6 +104,7 @@ func TestFullDiskKeepsNothingAndRecovers(t *testing.T) {
 	if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "nothing of this change was kept") {
 		t.Errorf("full: %v", err)
 	}
+	verified(t, db)
 	n, err := db.Revision(context.Background())
 	if got := partners(t, db); got != filled || int(n) != filled || err != nil {
 		t.Errorf("%d partners and revision %d after %d acknowledged changes, %v", got, n, filled, err)
@@ -101,6 +115,7 @@ func TestFullDiskKeepsNothingAndRecovers(t *testing.T) {
 	if err := add(db, "ptn_x", "x"); err != nil {
 		t.Errorf("with room again: %v", err)
 	}
+	verified(t, db)
 }
 
 func TestReadOnlyFailsClosed(t *testing.T) {
@@ -114,6 +129,14 @@ func TestReadOnlyFailsClosed(t *testing.T) {
 	if n := partners(t, db); n != 0 {
 		t.Errorf("%d partners", n)
 	}
+	verified(t, db)
+	if err := db.Exec("PRAGMA query_only = 0"); err != nil {
+		t.Fatal(err)
+	}
+	if err := add(db, "ptn_a", "a"); err != nil {
+		t.Errorf("writable again: %v", err)
+	}
+	verified(t, db)
 }
 
 func TestLockedByAnotherWriterIsBusyAndReadsGoOn(t *testing.T) {
@@ -211,13 +234,45 @@ func TestForeignFilesAreRefusedAndUntouched(t *testing.T) {
 	refused(t, file, store.ErrForeign, "newer version")
 }
 
+// A trigger that somebody planted would change rows within honest changes, and their digests would vouch for it; and a
+// register without its own triggers does not guard its record.
+func TestPlantedAndMissingTriggersAreRefused(t *testing.T) {
+	for say, statement := range map[string]string{
+		"planted":     "CREATE TRIGGER planted AFTER INSERT ON network BEGIN UPDATE network SET prefix = '0.0.0.0/1' WHERE id = NEW.id; END",
+		"seen":        "CREATE VIEW seen AS SELECT 1",
+		"2 of the 3":  "DROP TRIGGER change_stays",
+		"change_stay": "DROP TRIGGER change_stays; CREATE TRIGGER change_stays BEFORE DELETE ON change BEGIN SELECT 1; END",
+	} {
+		file := path(t)
+		db := open(t, sqlite.Config{Path: file})
+		if err := add(db, "ptn_a", "a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+		refused(t, file, store.ErrCorrupt, say)
+	}
+}
+
+func TestAFileThatOnlySaysItIsOlderIsRefused(t *testing.T) {
+	file := path(t)
+	db := open(t, sqlite.Config{Path: file})
+	if err := db.Exec("PRAGMA user_version = 1"); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, file, store.ErrForeign, "other tables")
+}
+
 func TestChangeRowsAreFinal(t *testing.T) {
 	db := open(t, sqlite.Config{Path: path(t)})
 	if err := add(db, "ptn_a", "a"); err != nil {
 		t.Fatal(err)
 	}
 	for _, statement := range []string{"UPDATE change SET actor = 'operator:mallory'", "DELETE FROM change",
-		"INSERT OR REPLACE INTO change (seq, at, actor, action, subject, detail) VALUES (1, 1, 'x', 'x', 'x', '')"} {
+		"INSERT OR REPLACE INTO change SELECT 1, 1, 'x', 'x', 'x', '', x'', prev, hash FROM change",
+		"INSERT INTO change SELECT 3, 1, 'x', 'x', 'x', '', x'', hash, hash FROM change",   // not the next number
+		"INSERT INTO change SELECT 2, 1, 'x', 'x', 'x', '', x'', prev, hash FROM change"} { // does not follow
 		if err := db.Exec(statement); err == nil {
 			t.Errorf("ran: %s", statement)
 		}

@@ -73,9 +73,13 @@ func checkPrivate(name string) error {
 	return nil
 }
 
-// connect opens a pool of n connections to an existing file. Nothing here changes the file.
-func connect(path string, busy time.Duration, n int, key, value string) (*sql.DB, error) {
-	q := url.Values{"mode": {"rw"}, key: {value}}
+// connect opens a pool of n connections to an existing file, with further settings of the driver and of SQLite's file names.
+// Nothing here changes the file.
+func connect(path string, busy time.Duration, n int, settings map[string]string) (*sql.DB, error) {
+	q := url.Values{"mode": {"rw"}}
+	for key, value := range settings {
+		q.Set(key, value)
+	}
 	q.Set("_busy_timeout", strconv.FormatInt(max(busy.Milliseconds(), 1), 10))
 	q["_pragma"] = []string{"foreign_keys(1)", "synchronous(FULL)", "trusted_schema(0)", "cell_size_check(1)"}
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
@@ -91,7 +95,7 @@ func connect(path string, busy time.Duration, n int, key, value string) (*sql.DB
 // lock holds the file beside the data file for this process alone. SQLite's own locking of an empty database serves, since
 // it works alike on every system and ends with the process.
 func lock(ctx context.Context, name string) (release func(), err error) {
-	pool, err := connect(name, openPatience, 1, "_txlock", "exclusive")
+	pool, err := connect(name, openPatience, 1, map[string]string{"_txlock": "exclusive"})
 	if err != nil {
 		return nil, err
 	}

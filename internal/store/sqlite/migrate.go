@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 
@@ -16,7 +18,7 @@ var migrations embed.FS
 
 const (
 	applicationID = 0x4353474e // "CSGN" in the header of every register
-	schemaVersion = 1          // the number of the newest migration; each one sets it as the file's user_version
+	schemaVersion = 2          // the number of the newest migration; each one sets it as the file's user_version
 )
 
 // prepare finds out what the file is before it changes anything in it, then brings it up to date.
@@ -43,7 +45,43 @@ func (d *DB) prepare(ctx context.Context) error {
 		return fmt.Errorf("%w: %s cannot have a write-ahead log (%s); is it on a network share?", store.ErrReadOnly, d.path, mode)
 	}
 	if version < schemaVersion {
-		return d.migrate(ctx)
+		if err := d.migrate(ctx); err != nil {
+			return err
+		}
+		if _, version, err = d.identify(ctx); err == nil && version != schemaVersion {
+			err = fmt.Errorf("%w: %s calls itself version %d and has other tables; restore a backup", store.ErrForeign, d.path, version)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.checkTriggers(ctx)
+}
+
+// checkTriggers refuses a file with a trigger or view that is not the register's own, or without one that is: a planted one
+// would change rows in the transactions of honest changes, whose digests would vouch for it.
+func (d *DB) checkTriggers(ctx context.Context) error {
+	const own = 3
+	rows, err := d.writer.QueryContext(ctx, "SELECT name, ifnull(sql, '') FROM sqlite_schema WHERE type IN ('trigger', 'view')")
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	found := 0
+	for ; rows.Next(); found++ {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return err
+		}
+		if text == "" || !strings.Contains(chainTriggers, "\n"+text+";\n") {
+			return fmt.Errorf("%w: %s has %q, which is not the register's own; restore a backup", store.ErrCorrupt, d.path, name)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if found != own {
+		return fmt.Errorf("%w: %s has %d of the %d triggers that guard the record; restore a backup", store.ErrCorrupt, d.path, found, own)
 	}
 	return nil
 }
@@ -86,12 +124,15 @@ func (d *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, d.writer, files, goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectSQLite3, d.writer, files, goose.WithDisableGlobalRegistry(true),
+		goose.WithGoMigrations(goose.NewGoMigration(2, &goose.GoFunc{RunTx: func(ctx context.Context, tx *sql.Tx) error {
+			return chain(ctx, tx, d.now())
+		}}, nil)))
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
 	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return fmt.Errorf("migrate %s: %w", d.path, err)
 	}
 	return nil
 }

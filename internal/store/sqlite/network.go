@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
 )
 
@@ -44,6 +45,7 @@ func (t *Tx) PutNetwork(n partner.NetworkRule) error {
 	if n.Prefix.IsValid() {
 		prefix = n.Prefix.String()
 	}
+	t.touchNetwork(n.ID)
 	return t.exec("write network rule", `INSERT INTO network
 		(id, partner_id, environment, api, prefix, country, note, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		n.ID, n.PartnerID, n.Environment, n.API, prefix, n.Country, n.Note, stamp(n.CreatedAt))
@@ -51,30 +53,10 @@ func (t *Tx) PutNetwork(n partner.NetworkRule) error {
 
 // DeleteNetwork removes a network rule; one that is not there is no error.
 func (t *Tx) DeleteNetwork(id string) error {
+	t.touchNetwork(id)
 	return t.exec("remove network rule", "DELETE FROM network WHERE id = ?", id)
 }
 
-func scanSealingKey(row scanner) (k partner.SealingKey, err error) {
-	var created, retired int64
-	err = row.Scan(&k.Environment, &k.ID, &k.Sealed, &created, &retired)
-	k.CreatedAt, k.RetiredAt = moment(created), moment(retired)
-	return k, err
-}
-
-// SealingKeys lists the sealing keys of one environment, or all, by environment and id.
-func (t *Tx) SealingKeys(environment string) ([]partner.SealingKey, error) {
-	return list(t, "list sealing keys", scanSealingKey, `SELECT environment, id, sealed, created_at, retired_at
-		FROM sealing_key WHERE ?1 = '' OR environment = ?1 ORDER BY environment, id`, environment)
-}
-
-// PutSealingKey adds a sealing key or sets when it was retired; the key itself stays as it is.
-func (t *Tx) PutSealingKey(k partner.SealingKey) error {
-	return t.exec("write sealing key", `INSERT INTO sealing_key (environment, id, sealed, created_at, retired_at)
-		VALUES (?, ?, ?, ?, ?) ON CONFLICT (environment, id) DO UPDATE SET retired_at = excluded.retired_at`,
-		k.Environment, int64(k.ID), k.Sealed, stamp(k.CreatedAt), stamp(k.RetiredAt))
-}
-
-// DeleteSealingKey removes a sealing key; one that is not there is no error.
-func (t *Tx) DeleteSealingKey(environment string, id uint32) error {
-	return t.exec("remove sealing key", "DELETE FROM sealing_key WHERE environment = ? AND id = ?", environment, int64(id))
+func (t *Tx) touchNetwork(id string) {
+	t.touch(audit.NetworkRow(id), digested(func() (partner.NetworkRule, bool, error) { return t.Network(id) }, audit.TouchNetwork))
 }

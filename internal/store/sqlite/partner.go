@@ -1,6 +1,9 @@
 package sqlite
 
-import "countersign.dev/internal/partner"
+import (
+	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
+)
 
 const partnerColumns = "SELECT id, name, closed, created_at FROM partner"
 
@@ -28,6 +31,7 @@ func (t *Tx) PartnersByName(name string) ([]partner.Partner, error) {
 
 // PutPartner adds or replaces a partner.
 func (t *Tx) PutPartner(p partner.Partner) error {
+	t.touch(audit.PartnerRow(p.ID), digested(func() (partner.Partner, bool, error) { return t.Partner(p.ID) }, audit.TouchPartner))
 	return t.exec("write partner", `INSERT INTO partner (id, name, closed, created_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, closed = excluded.closed`,
 		p.ID, p.Name, p.Closed, stamp(p.CreatedAt))
@@ -57,6 +61,9 @@ func (t *Tx) Reviews(partnerID string) ([]partner.Review, error) {
 
 // PutReview adds or replaces a review.
 func (t *Tx) PutReview(r partner.Review) error {
+	t.touch(audit.ReviewRow(r.PartnerID, r.Environment), digested(func() (partner.Review, bool, error) {
+		return t.Review(r.PartnerID, r.Environment)
+	}, audit.TouchReview))
 	return t.exec("write review", `INSERT INTO review
 		(partner_id, environment, state, requested_by, approved_by, changed_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (partner_id, environment) DO UPDATE SET state = excluded.state, requested_by = excluded.requested_by,

@@ -6,7 +6,8 @@
 // itself: it names the file and says what to do. It knows no secret; sealed values pass through it as bytes.
 //
 // The attack it answers is the one on the disk: the exchanged, truncated or planted file. Whoever may write the file as
-// this user can still change rows; sealed values notice that, and the signed checkpoints of the record are for the rest.
+// this user can still change rows; the chain of changes, which has a digest of every row, shows that to whoever verifies it,
+// and the signed checkpoints of the record show the rest: a tail that was cut, or a chain that was written anew.
 package sqlite
 
 import (
@@ -32,6 +33,8 @@ type Config struct {
 	Path        string        // the data file; its folder is made with mode 0700 if it is missing; must be set
 	BusyTimeout time.Duration // how long a write waits for another process; 0: DefaultBusyTimeout; at least 1 ms
 	Readers     int           // reading connections; 0: DefaultReaders
+
+	Now func() time.Time // for the one change row that the conversion of an older register writes; nil: time.Now
 }
 
 // DB is an open register. Safe for concurrent use. Close it once, after the last call has returned.
@@ -39,6 +42,7 @@ type DB struct {
 	path   string
 	writer *sql.DB // one connection, begins every transaction as a writer
 	reader *sql.DB // refuses to write
+	now    func() time.Time
 }
 
 // Open opens the register, making it if the file is missing or empty, brings its tables up to date and checks the whole
@@ -57,6 +61,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Readers == 0 {
 		cfg.Readers = DefaultReaders
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if err := prepareFiles(path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -74,20 +81,20 @@ func openLocked(ctx context.Context, path string, cfg Config) (db *DB, err error
 		return nil, err
 	}
 	defer release()
-	db = &DB{path: path}
+	db = &DB{path: path, now: cfg.Now}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())
 			db = nil
 		}
 	}()
-	if db.writer, err = connect(path, cfg.BusyTimeout, 1, "_txlock", "immediate"); err != nil {
+	if db.writer, err = connect(path, cfg.BusyTimeout, 1, map[string]string{"_txlock": "immediate"}); err != nil {
 		return db, err
 	}
 	if err = db.prepare(ctx); err != nil {
 		return db, err
 	}
-	db.reader, err = connect(path, cfg.BusyTimeout, cfg.Readers, "_query_only", "1")
+	db.reader, err = connect(path, cfg.BusyTimeout, cfg.Readers, map[string]string{"_query_only": "1"})
 	return db, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"countersign.dev/internal/audit"
 	"countersign.dev/internal/store"
 )
 
@@ -14,9 +15,12 @@ import (
 type Tx struct {
 	ctx      context.Context
 	sql      *sql.Tx
+	readOnly bool
 	broken   error // the first statement that failed; no other runs after it, and nothing is committed
 	changed  bool
-	recorded bool
+	records  []audit.Change
+	touched  map[string]touched // by the name of the row
+	prepared map[string]*sql.Stmt
 }
 
 // View calls read with one consistent moment of the register. Nothing can be written in it.
@@ -26,7 +30,7 @@ func (d *DB) View(ctx context.Context, read func(*Tx) error) error {
 		return explain(d.path, err)
 	}
 	defer inner.Rollback() // a view leaves nothing behind
-	return explain(d.path, read(&Tx{ctx: ctx, sql: inner}))
+	return explain(d.path, read(&Tx{ctx: ctx, sql: inner, readOnly: true}))
 }
 
 // Update calls change with the only writing transaction there is, here and in every other process, and returns nil only
@@ -49,16 +53,21 @@ func (d *DB) Update(ctx context.Context, change func(*Tx) error) error {
 	}
 	defer inner.Rollback() // does nothing after a commit
 	tx := &Tx{ctx: whole, sql: inner}
-	err = change(tx)
-	switch {
-	case err != nil:
+	if err := change(tx); err != nil {
 		return explain(d.path, err)
-	case tx.broken != nil:
-		return explain(d.path, tx.broken)
-	case tx.changed && !tx.recorded:
-		return fmt.Errorf("%s: %w", d.path, store.ErrUnrecorded)
+	}
+	if err := tx.finish(); err != nil {
+		return explain(d.path, named(d.path, err))
 	}
 	return explain(d.path, inner.Commit())
+}
+
+// named says which file a change without its row was meant for.
+func named(path string, err error) error {
+	if errors.Is(err, store.ErrUnrecorded) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return err
 }
 
 // exec runs one statement that changes something and remembers its failure.
@@ -71,10 +80,51 @@ func (t *Tx) run(what, statement string, args ...any) error {
 	if t.broken != nil {
 		return t.broken
 	}
-	if _, err := t.sql.ExecContext(t.ctx, statement, args...); err != nil {
+	ready, err := t.prepare(statement)
+	switch {
+	case err != nil:
+	case ready != nil:
+		_, err = ready.ExecContext(t.ctx, args...)
+	default:
+		_, err = t.sql.ExecContext(t.ctx, statement, args...)
+	}
+	if err != nil {
 		return t.failed(what, err)
 	}
 	return nil
+}
+
+// prepare keeps a statement that runs for the second time, for as long as the transaction lasts: reading its text costs more
+// than running it, which counts where one change writes ten thousand rows. nil: it is not worth it yet.
+func (t *Tx) prepare(statement string) (*sql.Stmt, error) {
+	ready, again := t.prepared[statement]
+	if ready != nil {
+		return ready, nil
+	}
+	if t.prepared == nil {
+		t.prepared = map[string]*sql.Stmt{}
+	}
+	if !again {
+		t.prepared[statement] = nil
+		return nil, nil
+	}
+	ready, err := t.sql.PrepareContext(t.ctx, statement) // closed with the transaction
+	if err == nil {
+		t.prepared[statement] = ready
+	}
+	return ready, err
+}
+
+// query starts a reading.
+func (t *Tx) query(query string, args []any) (*sql.Rows, error) {
+	ready, err := t.prepare(query)
+	switch {
+	case err != nil:
+		return nil, err
+	case ready != nil:
+		return ready.QueryContext(t.ctx, args...)
+	}
+	return t.sql.QueryContext(t.ctx, query, args...)
 }
 
 // failed spoils the transaction. SQLite itself takes a transaction back when the disk is full or fails, and whatever ran
@@ -92,7 +142,7 @@ func list[T any](t *Tx, what string, scan func(row scanner) (T, error), query st
 	if t.broken != nil {
 		return nil, t.broken
 	}
-	rows, err := t.sql.QueryContext(t.ctx, query, args...)
+	rows, err := t.query(query, args)
 	if err != nil {
 		return nil, t.failed(what, err)
 	}
@@ -116,15 +166,11 @@ func one[T any](t *Tx, what string, scan func(row scanner) (T, error), query str
 	if t.broken != nil {
 		return v, false, t.broken
 	}
-	v, err = scan(t.sql.QueryRowContext(t.ctx, query, args...))
-	if errors.Is(err, sql.ErrNoRows) {
-		var none T
-		return none, false, nil
+	all, err := list(t, what, scan, query, args...)
+	if err != nil || len(all) == 0 {
+		return v, false, err
 	}
-	if err != nil {
-		return v, false, t.failed(what, err)
-	}
-	return v, true, nil
+	return all[0], true, nil
 }
 
 // scanner is a *sql.Row or *sql.Rows.

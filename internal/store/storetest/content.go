@@ -15,6 +15,8 @@ func everyField(t *testing.T, s registry.Store) {
 	p, r := newPartner("ptn_a"), newReview("ptn_a", "sandbox")
 	app, signing := newApp("crd_a", "ptn_a", keyID('a'), "2445581234567"), newSigningKey("crd_b", "ptn_a", keyID('b'))
 	prefix, country := newNetwork("net_a", "ptn_a", "2001:db8::/32", ""), newNetwork("net_b", "ptn_a", "", "CA")
+	whole, one := newLimit("lim_a", "ptn_a", "", ""), newLimit("lim_b", "ptn_a", "crd_b", "card")
+	one.Rate, one.Per, one.Burst = 0, 0, 0
 	sealing := partner.SealingKey{Environment: "sandbox", ID: 1<<32 - 1, Sealed: []byte{9, 0, 8}, CreatedAt: moment, RetiredAt: moment.Add(time.Second)}
 	p.Closed = true
 	for _, write := range []func(registry.Tx) error{
@@ -24,6 +26,8 @@ func everyField(t *testing.T, s registry.Store) {
 		func(tx registry.Tx) error { return tx.PutCredential(signing) },
 		func(tx registry.Tx) error { return tx.PutNetwork(prefix) },
 		func(tx registry.Tx) error { return tx.PutNetwork(country) },
+		func(tx registry.Tx) error { return tx.PutLimit(whole) },
+		func(tx registry.Tx) error { return tx.PutLimit(one) },
 		func(tx registry.Tx) error { return tx.PutSealingKey(sealing) },
 	} {
 		put(t, s, write)
@@ -38,10 +42,18 @@ func everyField(t *testing.T, s registry.Store) {
 	want(t, s, []partner.Credential{signing}, func(tx registry.Tx) ([]partner.Credential, error) { return found(tx.Credential("crd_b")) })
 	want(t, s, []partner.NetworkRule{prefix}, func(tx registry.Tx) ([]partner.NetworkRule, error) { return found(tx.Network("net_a")) })
 	want(t, s, []partner.NetworkRule{prefix, country}, func(tx registry.Tx) ([]partner.NetworkRule, error) { return tx.Networks("ptn_a") })
+	want(t, s, []partner.Limit{whole, one}, func(tx registry.Tx) ([]partner.Limit, error) { return tx.Limits("ptn_a") })
+	want(t, s, []partner.Limit{one}, func(tx registry.Tx) ([]partner.Limit, error) { return found(tx.Limit("lim_b")) })
 	want(t, s, []partner.SealingKey{sealing}, func(tx registry.Tx) ([]partner.SealingKey, error) { return tx.SealingKeys("sandbox") })
 	first := row
-	first.Seq = 1
-	want(t, s, []audit.Change{first}, func(tx registry.Tx) ([]audit.Change, error) { return tx.Changes(0, 1) })
+	first.Seq, first.Touched = 1, []audit.Touch{audit.TouchPartner(p)}
+	want(t, s, []audit.Change{first}, func(tx registry.Tx) ([]audit.Change, error) {
+		all, err := tx.Changes(0, 1)
+		for i := range all {
+			all[i].Prev, all[i].Hash = [32]byte{}, [32]byte{} // see chained
+		}
+		return all, err
+	})
 }
 
 func emptyStore(t *testing.T, s registry.Store) {
@@ -52,6 +64,8 @@ func emptyStore(t *testing.T, s registry.Store) {
 	want(t, s, nil, func(tx registry.Tx) ([]partner.Credential, error) { return found(tx.CredentialByName("")) })
 	want(t, s, nil, func(tx registry.Tx) ([]partner.Credential, error) { return tx.Credentials("") })
 	want(t, s, nil, func(tx registry.Tx) ([]partner.NetworkRule, error) { return found(tx.Network("net_a")) })
+	want(t, s, nil, func(tx registry.Tx) ([]partner.Limit, error) { return found(tx.Limit("lim_a")) })
+	want(t, s, nil, func(tx registry.Tx) ([]partner.Limit, error) { return tx.Limits("") })
 	want(t, s, nil, func(tx registry.Tx) ([]partner.SealingKey, error) { return tx.SealingKeys("") })
 	want(t, s, nil, func(tx registry.Tx) ([]audit.Change, error) { return tx.Changes(0, 10) })
 	want(t, s, 0, func(tx registry.Tx) (uint64, error) { return tx.Revision() })
@@ -128,6 +142,37 @@ func replacing(t *testing.T, s registry.Store) {
 	put(t, s, func(tx registry.Tx) error { return tx.PutNetwork(newNetwork("net_a", "ptn_a", "", "CA")) })
 	put(t, s, func(tx registry.Tx) error { return tx.DeleteNetwork("net_a") })
 	want(t, s, nil, func(tx registry.Tx) ([]partner.NetworkRule, error) { return tx.Networks("") })
+
+	l := newLimit("lim_a", "ptn_a", "", "card")
+	put(t, s, func(tx registry.Tx) error { return tx.PutLimit(l) })
+	moved := l
+	moved.Environment, moved.API, moved.CreatedAt = "sandbox", "", moment.Add(time.Hour) // its scope and time stay
+	moved.Rate, moved.Per, moved.Burst, moved.Daily = 7, time.Second, 1, 0
+	put(t, s, func(tx registry.Tx) error { return tx.PutLimit(moved) })
+	l.Rate, l.Per, l.Burst, l.Daily = 7, time.Second, 1, 0
+	want(t, s, []partner.Limit{l}, func(tx registry.Tx) ([]partner.Limit, error) { return tx.Limits("") })
+	put(t, s, func(tx registry.Tx) error { return errors.Join(tx.DeleteLimit("lim_none"), tx.DeleteLimit("lim_a")) })
+	want(t, s, nil, func(tx registry.Tx) ([]partner.Limit, error) { return tx.Limits("") })
+
+	c.ClientKeys = nil // bound to none any more
+	put(t, s, func(tx registry.Tx) error { return tx.PutCredential(c) })
+	want(t, s, []partner.Credential{c}, func(tx registry.Tx) ([]partner.Credential, error) { return found(tx.Credential("crd_a")) })
+}
+
+// resealing replaces the sealed bytes of what is there and has some, and nothing else.
+func resealing(t *testing.T, s registry.Store) {
+	app, signing := newApp("crd_a", "ptn_a", keyID('a'), "1"), newSigningKey("crd_b", "ptn_a", keyID('b'))
+	key := partner.SealingKey{Environment: "sandbox", ID: 1, Sealed: []byte{1}, CreatedAt: moment}
+	put(t, s, func(tx registry.Tx) error {
+		return errors.Join(tx.PutPartner(newPartner("ptn_a")), tx.PutCredential(app), tx.PutCredential(signing), tx.PutSealingKey(key))
+	})
+	put(t, s, func(tx registry.Tx) error {
+		return errors.Join(tx.PutSealed("crd_b", 1, []byte{7}), tx.PutSealed("crd_b", 2, []byte{8}), tx.PutSealed("crd_a", 1, []byte{9}),
+			tx.PutSealedKey("sandbox", 1, []byte{7}), tx.PutSealedKey("sandbox", 2, []byte{8}))
+	})
+	signing.Versions[0].Sealed, key.Sealed = []byte{7}, []byte{7}
+	want(t, s, []partner.Credential{app, signing}, func(tx registry.Tx) ([]partner.Credential, error) { return tx.Credentials("") })
+	want(t, s, []partner.SealingKey{key}, func(tx registry.Tx) ([]partner.SealingKey, error) { return tx.SealingKeys("") })
 }
 
 func removing(t *testing.T, s registry.Store) {

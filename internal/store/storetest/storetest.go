@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,20 +21,27 @@ import (
 // Run runs the suite. open returns a new, empty store for every call and closes it when the test ends.
 func Run(t *testing.T, open func(t *testing.T) registry.Store) {
 	for name, test := range map[string]func(*testing.T, registry.Store){
-		"every field comes back":             everyField,
-		"nothing is found in an empty store": emptyStore,
-		"lists are ordered and filtered":     lists,
-		"replacing keeps what is final":      replacing,
-		"removing takes one row":             removing,
-		"an error takes everything back":     rollback,
-		"a failed statement spoils the rest": spoiled,
-		"a change needs its row":             unrecorded,
-		"rows are numbered without gaps":     numbering,
-		"a view is one moment":               oneMoment,
-		"a view cannot write":                viewWrites,
-		"impossible rows are refused":        impossible,
-		"parallel changes are not lost":      parallel,
-		"an ended context changes nothing":   ended,
+		"every field comes back":                  everyField,
+		"nothing is found in an empty store":      emptyStore,
+		"lists are ordered and filtered":          lists,
+		"replacing keeps what is final":           replacing,
+		"removing takes one row":                  removing,
+		"an error takes everything back":          rollback,
+		"a failed statement spoils the rest":      spoiled,
+		"a change needs its row":                  unrecorded,
+		"rows are numbered without gaps":          numbering,
+		"rows are one chain":                      chained,
+		"every row that is written is touched":    touching,
+		"a row is touched as it is in the end":    touchedOnce,
+		"failures touch nothing":                  untouched,
+		"a sealed value is replaced in its place": resealing,
+		"a record is the register's own":          ownRecord,
+		"a view is one moment":                    oneMoment,
+		"a view cannot write":                     viewWrites,
+		"impossible rows are refused":             impossible,
+		"impossible limits are refused":           impossibleLimits,
+		"parallel changes are not lost":           parallel,
+		"an ended context changes nothing":        ended,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -57,6 +65,7 @@ func newReview(partnerID, environment string) partner.Review {
 func newApp(id, partnerID, keyID, login string) partner.Credential {
 	return partner.Credential{ID: id, PartnerID: partnerID, Environment: "sandbox", Kind: partner.App, KeyID: keyID, Login: login,
 		Generation: 1<<32 - 1, Failures: 3, LockedAt: moment.Add(time.Microsecond), RevokedAt: moment.Add(time.Hour), CreatedAt: moment,
+		ClientKeys: []string{strings.Repeat("0a", 32), strings.Repeat("f9", 32)},
 		Versions: []partner.Version{
 			{Number: 2, Hash: "$hash2", NotBefore: moment, ByPartner: true},
 			{Number: 1, Hash: "$hash1", NotAfter: moment.Add(time.Minute)},
@@ -75,6 +84,11 @@ func newNetwork(id, partnerID, prefix, country string) partner.NetworkRule {
 		n.Prefix = netip.MustParsePrefix(prefix)
 	}
 	return n
+}
+
+func newLimit(id, partnerID, credentialID, api string) partner.Limit {
+	return partner.Limit{ID: id, PartnerID: partnerID, Environment: "production", CredentialID: credentialID, API: api, Rate: 50,
+		Per: time.Minute, Burst: 100, Daily: partner.MaxLimitDaily, CreatedAt: moment}
 }
 
 func keyID(last byte) string { return "0123456789abcdef0123456789abcde" + string([]byte{last}) }

@@ -75,6 +75,10 @@ func unrecorded(t *testing.T, s registry.Store) {
 		"sealing key": func(tx registry.Tx) error {
 			return tx.PutSealingKey(partner.SealingKey{Environment: "sandbox", ID: 1, Sealed: []byte{1}, CreatedAt: moment})
 		},
+		"limit":                    func(tx registry.Tx) error { return tx.PutLimit(newLimit("lim_a", "ptn_a", "", "")) },
+		"removal of a limit":       func(tx registry.Tx) error { return tx.DeleteLimit("lim_a") },
+		"a sealed secret":          func(tx registry.Tx) error { return tx.PutSealed("crd_a", 1, []byte{1}) },
+		"a sealed sealing key":     func(tx registry.Tx) error { return tx.PutSealedKey("sandbox", 1, []byte{1}) },
 		"removal of a sealing key": func(tx registry.Tx) error { return tx.DeleteSealingKey("sandbox", 1) },
 	} {
 		if err := s.Update(context.Background(), write); !errors.Is(err, store.ErrUnrecorded) {
@@ -147,6 +151,10 @@ func viewWrites(t *testing.T, s registry.Store) {
 	err := s.View(context.Background(), func(tx registry.Tx) error { return tx.PutPartner(newPartner("ptn_a")) })
 	if !errors.Is(err, store.ErrReadOnly) {
 		t.Errorf("writing in a view: %v", err)
+	}
+	err = s.View(context.Background(), func(tx registry.Tx) error { return tx.Record(row) })
+	if !errors.Is(err, store.ErrReadOnly) {
+		t.Errorf("recording in a view: %v", err)
 	}
 	isEmpty(t, s)
 }

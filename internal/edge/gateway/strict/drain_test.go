@@ -196,3 +196,44 @@ func TestConfigIsChecked(t *testing.T) {
 		t.Error("no inner listener: accepted")
 	}
 }
+
+// TestStopLetsHandshakesEnd: who was accepted before the stop is given out after it; nobody else is, and a silent caller holds
+// up nothing for longer than ctx.
+func TestStopLetsHandshakesEnd(t *testing.T) {
+	d := openDoor(t, nil)
+	begun, err := net.Dial("tcp", d.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer begun.Close()
+	silent, err := net.Dial("tcp", d.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	c := d.dial() // the two above have been accepted before this one
+	defer c.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan struct{})
+	go func() { d.listener.Stop(ctx); close(stopped) }()
+	for { // until it has begun
+		other, err := net.Dial("tcp", d.addr)
+		if err != nil {
+			break
+		}
+		_ = other.Close()
+	}
+	late := tls.Client(begun, &tls.Config{RootCAs: d.pool, ServerName: "127.0.0.1"})
+	_ = late.SetDeadline(time.Now().Add(20 * time.Second))
+	_, _ = io.WriteString(late, "GET /late HTTP/1.1\r\n"+host+"Connection: close\r\n\r\n")
+	if answer, err := io.ReadAll(late); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200") {
+		t.Errorf("a handshake that was under way: %q, %v", answer, err)
+	}
+	select {
+	case <-stopped:
+		t.Error("it returned while a caller was in its handshake")
+	default:
+	}
+	cancel()
+	<-stopped
+}

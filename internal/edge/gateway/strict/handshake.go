@@ -31,6 +31,7 @@ type rawConn struct {
 	phase atomic.Int32
 
 	deadline time.Time // of the handshake; zero once it is over
+	given    time.Time // when Accept returned it; set before the phase says so
 	seen     bool      // the first byte was looked at
 	plain    bool      // and it was not TLS
 	placed   bool      // it holds a place among the handshakes being computed

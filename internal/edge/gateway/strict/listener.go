@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // Listener is the net.Listener to pass to http.Server.Serve. It gives out
@@ -17,6 +19,7 @@ type Listener struct {
 	cfg   Config
 
 	start   sync.Once
+	stopped atomic.Bool // Stop was called
 	out     chan accepted
 	slots   chan struct{} // one per handshake being computed
 	closing chan struct{}
@@ -67,6 +70,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			if a.err != nil {
 				return nil, a.err
 			}
+			a.raw.given = time.Now()
 			if a.raw.phase.CompareAndSwap(phaseHandshake, phaseNew) {
 				return a.conn, nil
 			}
@@ -85,7 +89,9 @@ func (l *Listener) Close() error {
 	if !l.shut {
 		l.shut = true
 		close(l.closing)
-		l.closed = l.inner.Close()
+		if l.closed = l.inner.Close(); l.stopped.Load() && errors.Is(l.closed, net.ErrClosed) {
+			l.closed = nil
+		}
 		l.closePhaseLocked(phaseHandshake)
 	}
 	return l.closed
@@ -100,6 +106,25 @@ func (l *Listener) CloseIdle() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closePhaseLocked(phaseNew)
+}
+
+// newGrace is how long a connection may have been open without a request before
+// an orderly end closes it: the first request of one that was had a moment ago
+// may be on its way, and was accepted.
+const newGrace = 500 * time.Millisecond
+
+// closeIdleSoon is CloseIdle with that grace. It returns at once.
+func (l *Listener) closeIdleSoon() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for raw := range l.conns {
+		if raw.phase.Load() == phaseNew && now.Sub(raw.given) >= newGrace && raw.phase.CompareAndSwap(phaseNew, phaseEnded) {
+			l.dropLocked(raw)
+			_ = raw.Conn.Close()
+		}
+	}
+	time.AfterFunc(newGrace, l.CloseIdle)
 }
 
 func (l *Listener) closePhaseLocked(phase int32) {
@@ -134,6 +159,9 @@ func (l *Listener) acceptLoop() {
 		if err == nil {
 			l.admit(c)
 			continue
+		}
+		if l.stopped.Load() && errors.Is(err, net.ErrClosed) {
+			return // Accept goes on with the handshakes under way
 		}
 		select {
 		case l.out <- accepted{err: err}:

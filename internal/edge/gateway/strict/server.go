@@ -24,7 +24,8 @@ const (
 // Configure prepares srv to serve l: HTTP/1 and HTTP/2 over TLS, never h2c;
 // ConnContext and ConnState (those of srv are still called, after ours); heads
 // as l bounds them; HTTP/2 bounds (security rule 37); no answer of net/http's
-// own to OPTIONS *; idle connections closed when Shutdown begins (CloseIdle).
+// own to OPTIONS *; connections without a request closed when Shutdown begins
+// (CloseIdle), those that are younger than half a second at that age.
 // ReadHeaderTimeout (10 s) and IdleTimeout (60 s) are set where they are zero:
 // they are what ends a head that trickles in. ReadTimeout and WriteTimeout are
 // left alone, since one bound for all bodies suits no streaming answer: the
@@ -32,7 +33,7 @@ const (
 // Call it once, before srv.Serve(l).
 func Configure(srv *http.Server, l *Listener) {
 	chainHooks(srv, l)
-	srv.RegisterOnShutdown(l.CloseIdle)
+	srv.RegisterOnShutdown(l.closeIdleSoon)
 	srv.DisableGeneralOptionsHandler = true
 	srv.TLSConfig = l.cfg.TLS.Clone()
 	srv.MaxHeaderBytes = l.cfg.MaxHead

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"countersign.dev/internal/access"
+	"countersign.dev/internal/replay/memory"
+)
+
+// watchedReplay is the replay guard, and what readiness is told of it.
+type watchedReplay struct {
+	guard  *memory.Guard
+	until  int64 // Unix seconds until which another journal remembers what this one does not; 0: none does
+	failed atomic.Pointer[replayFailure]
+}
+
+// replayFailure is when a claim failed, and why.
+type replayFailure struct {
+	at    time.Time
+	cause error
+}
+
+// replayMemory is how long readiness remembers a failure without a further claim: where nobody is sent here because of it,
+// nobody would find out that it is over.
+const replayMemory = 3 * time.Second
+
+var errOtherJournal = errors.New("another journal in the data folder still remembers requests of this environment")
+
+// Claim implements access.ReplayGuard.
+func (w *watchedReplay) Claim(key [32]byte, expires, now int64) (bool, error) {
+	if now <= w.until {
+		return false, fmt.Errorf("%w, until %s", errOtherJournal, time.Unix(w.until, 0).UTC().Format(time.RFC3339))
+	}
+	fresh, err := w.guard.Claim(key, expires, now)
+	switch {
+	case err != nil:
+		w.failed.Store(&replayFailure{time.Now(), err})
+	case w.failed.Load() != nil:
+		w.failed.Store(nil)
+	}
+	return fresh, err
+}
+
+var _ access.ReplayGuard = (*watchedReplay)(nil)
+
+func (w *watchedReplay) healthy() error {
+	if now := time.Now().Unix(); now <= w.until {
+		return fmt.Errorf("%w, until %s", errOtherJournal, time.Unix(w.until, 0).UTC().Format(time.RFC3339))
+	}
+	if f := w.failed.Load(); f != nil && time.Since(f.at) < replayMemory {
+		return f.cause
+	}
+	return nil
+}
+
+// openReplay opens the journal of this server. scope is empty where every environment is served.
+func (a *assembly) openReplay(scope string) error {
+	guard, err := memory.Open(memory.Config{Dir: a.replayDir(scope), Now: time.Now})
+	if err != nil {
+		return fmt.Errorf("open the replay journal: %w", err)
+	}
+	a.atEnd(guard)
+	a.replay = &watchedReplay{guard: guard}
+	if r := guard.Recovery(); r.Entries > 0 || r.CutBytes > 0 {
+		a.log.Info("the replay journal was read back", "segments", r.Segments, "entries", r.Entries, "torn_bytes_cut", r.CutBytes)
+	}
+	if a.replay.until, err = otherJournals(a.dir, scope); err != nil {
+		return err
+	}
+	if now := time.Now().Unix(); now <= a.replay.until {
+		a.log.Warn("this folder was served with other environments together a moment ago; requests that must not be repeated are refused for a while",
+			"until", time.Unix(a.replay.until, 0).UTC())
+	}
+	return a.metrics.Gauge("countersign_replay_entries", "Requests that are remembered so that they cannot be repeated.", func() float64 { return float64(guard.Len()) })
+}
+
+// otherJournals is until when the journals of other servers on the folder may remember a request of ours: a server of all
+// environments and one of a single environment do not share a journal. Segments are named by the minute in which their last
+// claim ends.
+func otherJournals(dir, scope string) (until int64, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, e := range entries {
+		other, ok := strings.CutPrefix(e.Name(), "replay")
+		if !ok || !e.IsDir() || other == scope || !overlap(scope, other) {
+			continue
+		}
+		segments, err := os.ReadDir(filepath.Join(dir, e.Name()))
+		if err != nil {
+			return 0, fmt.Errorf("look at the replay journal of another server: %w", err)
+		}
+		for _, s := range segments {
+			digits, ok := strings.CutSuffix(s.Name(), ".seg")
+			if minute, err := strconv.ParseInt(digits, 10, 33); ok && err == nil {
+				until = max(until, minute*60+59)
+			}
+		}
+	}
+	return until, nil
+}
+
+// overlap reports whether two servers, named by their scopes, have an environment in common.
+func overlap(a, b string) bool {
+	if a == "" || b == "" {
+		return true
+	}
+	for one := range strings.SplitSeq(a[1:], "+") {
+		for two := range strings.SplitSeq(b[1:], "+") {
+			if one == two {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"math"
+	"path/filepath"
+	"time"
+
+	"countersign.dev/internal/audit/rollup"
+	"github.com/spf13/cobra"
+)
+
+// rollups is the folder of the per-minute counts of a server.
+func (p place) rollups(record recordPlace) string {
+	if record.scope == "" {
+		return filepath.Join(p.data, "rollups")
+	}
+	return filepath.Join(p.data, "rollups-"+record.scope)
+}
+
+// rollupKeep is for how long they are kept; forever is as long as a duration can be.
+func (p place) rollupKeep() time.Duration {
+	if p.config == nil {
+		return 0
+	}
+	if p.config.Records.Rollups.Keep == 0 {
+		return math.MaxInt64
+	}
+	return p.config.Records.Rollups.Keep
+}
+
+func newAuditRollup(o *operator) *cobra.Command {
+	c := &cobra.Command{Use: "rollup", Short: "The per-minute counts that charts are made of", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	server := ""
+	rebuild := &cobra.Command{
+		Use:   "rebuild",
+		Short: "Make the per-minute counts again from the decision record",
+		Long: `Make the per-minute counts again from the decision record, while no server runs. Days that the record does not reach back to any
+more stay as they are.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return o.onRecord(c, server, func(r *recordSession) error {
+				cfg := rollup.Config{Dir: r.at.rollups(r.record), Keep: r.at.rollupKeep(), Now: time.Now, Log: r.log}
+				done, err := rollup.Rebuild(r.ctx, cfg, r.record.dir)
+				if errors.Is(err, rollup.ErrLocked) {
+					return hinted{err, "stop the server first; it also makes them again by itself where they are damaged"}
+				}
+				if err != nil {
+					return err
+				}
+				view := struct {
+					Lines uint64   `json:"lines"`
+					Days  []string `json:"days"`
+					Kept  []string `json:"kept"`
+				}{uint64(done.Lines), append([]string{}, done.Days...), append([]string{}, done.Kept...)}
+				return r.out.show(view, "%d lines read; %s made, %d kept as they were", view.Lines, plural(len(done.Days), "day"), len(done.Kept))
+			})
+		},
+	}
+	serverFlag(rebuild, &server)
+	c.AddCommand(rebuild)
+	return c
+}
+
+func newAuditIndex(o *operator) *cobra.Command {
+	c := &cobra.Command{Use: "index", Short: "The index beside the decision record", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	server := ""
+	rebuild := &cobra.Command{
+		Use:   "rebuild",
+		Short: "Throw the index away and make it again from the decision record",
+		Long:  "Throw the index away and make it again from the decision record. A server may run meanwhile. It has to be the server's user who does it.",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return o.onRecord(c, server, func(r *recordSession) error {
+				searcher, err := r.searcher()
+				if err != nil {
+					return err
+				}
+				lines, err := searcher.Rebuild(r.ctx)
+				if err != nil {
+					return err
+				}
+				return r.out.show(map[string]uint64{"lines": lines}, "%d lines indexed", lines)
+			})
+		},
+	}
+	serverFlag(rebuild, &server)
+	c.AddCommand(rebuild)
+	return c
+}

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+
+	"countersign.dev/internal/registry"
+	"github.com/spf13/cobra"
+)
+
+// reviewStep is one command that moves a review.
+type reviewStep struct {
+	use, short, long, said string
+	move                   func(*registry.Registry, context.Context, registry.Actor, string, string, string) error
+}
+
+var (
+	requestAccess = reviewStep{"request-access", "Ask for the security review of a partner for an environment",
+		`Ask for the security review of a partner for an environment. Another user of the operating system approves it.`,
+		"review requested", (*registry.Registry).RequestReview}
+	approveAccess = reviewStep{"approve", "Approve a partner's review, so that it is admitted",
+		`Approve a partner's review for an environment, so that credentials can be issued and its requests are admitted. Who asked
+for the review does not approve it: the actor is the user of the operating system, also under sudo.`,
+		"approved", (*registry.Registry).Approve}
+	suspendAccess = reviewStep{"suspend", "Refuse a partner in an environment until it is resumed",
+		`Refuse every request of a partner in an environment from now on. Its credentials and networks stay as they are, and
+"countersign partner resume" admits it again.`,
+		"suspended", (*registry.Registry).Suspend}
+	resumeAccess = reviewStep{"resume", "Admit a suspended partner again",
+		`Admit a suspended partner again. Its approval still stands; nobody has to approve anew.`,
+		"resumed", (*registry.Registry).Resume}
+)
+
+func newReviewStep(o *operator, step reviewStep) *cobra.Command {
+	var environment, reason string
+	c := &cobra.Command{
+		Use:               step.use + " PARTNER --environment NAME",
+		Short:             step.short,
+		Long:              step.long + "\n\n" + whoHelp,
+		Example:           "  countersign partner " + step.use + ` "Example Bank" --environment production --reason "ticket 4711" --wait`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: completePartner(o),
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.change(c, func(s *session) error {
+				p, err := s.partner(args[0])
+				if err != nil {
+					return err
+				}
+				if err := step.move(s.Registry, s.ctx, s.actor, p.ID, environment, reason); err != nil {
+					return err
+				}
+				return s.showReview(p.ID, environment, p.Name+": "+step.said)
+			})
+		},
+	}
+	environmentFlag(c, &environment, true)
+	reasonFlag(c, &reason)
+	completeEnvironments(o, c)
+	return o.changing(c)
+}
+
+// showReview shows a review as it is now.
+func (s *session) showReview(partnerID, environment, said string) error {
+	reviews, err := s.Reviews(s.ctx, partnerID)
+	if err != nil {
+		return err
+	}
+	for _, r := range reviews {
+		if r.Environment == environment {
+			return s.out.show(viewReview(r), "%s in %s", said, environment)
+		}
+	}
+	return registry.ErrNotFound
+}

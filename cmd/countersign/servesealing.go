@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"countersign.dev/internal/partner"
+)
+
+// sealingEvery is how often it is asked whether a sealing key is old enough to be replaced.
+const sealingEvery = time.Minute
+
+// sealing replaces the keys that seal access tokens when they reach an age. Tokens that a former one sealed count to their
+// end. It belongs to one goroutine.
+type sealing struct {
+	s     *server
+	every func() int64 // age in nanoseconds at which a key is replaced; 0: never
+	due   time.Time    // before it there is nothing to be looked at
+}
+
+// run looks whenever tick gives something.
+func (k *sealing) run(ctx context.Context, tick <-chan time.Time) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick:
+			if err := k.look(ctx, time.Now(), time.Duration(k.every())); err != nil && ctx.Err() == nil {
+				k.s.log.Error("a sealing key was not replaced; it is tried again", "cause", err.Error())
+			}
+		}
+	}
+}
+
+// look replaces every key that is older than every, and notes when the next one is due. every 0: none is.
+func (k *sealing) look(ctx context.Context, now time.Time, every time.Duration) error {
+	if every == 0 || now.Before(k.due) {
+		return nil
+	}
+	roster, err := part{k.s.register, k.s.environments}.Roster(ctx)
+	if err != nil {
+		return err
+	}
+	defer roster.Wipe()
+	next := now.Add(every)
+	for environment, made := range newestKeys(roster.SealingKeys) {
+		if made.Add(every).After(now) {
+			if due := made.Add(every); due.Before(next) {
+				next = due
+			}
+			continue
+		}
+		if err := k.s.register.RotateSealingKey(ctx, serveActor, environment); err != nil {
+			return fmt.Errorf("%s: %w", environment, err)
+		}
+		k.s.log.Info("a sealing key was replaced because of its age", "environment", environment, "age", now.Sub(made).Round(time.Hour).String())
+	}
+	k.due = next
+	return nil
+}
+
+// newestKeys is when the key that seals now was made, by environment.
+func newestKeys(keys []partner.SealingKey) map[string]time.Time {
+	newest := map[string]time.Time{}
+	for _, key := range keys {
+		if key.RetiredAt.IsZero() && key.CreatedAt.After(newest[key.Environment]) {
+			newest[key.Environment] = key.CreatedAt
+		}
+	}
+	return newest
+}

@@ -1,0 +1,41 @@
+package acme
+
+import (
+	"errors"
+	"log/slog"
+)
+
+// Protocol is what a caller negotiates who checks a challenge (RFC 8737 §6.2). The listener's TLS policy has to offer it.
+const Protocol = "acme-tls/1"
+
+// ErrNotBuilt is returned by New in a build without the tag acme.
+var ErrNotBuilt = errors.New("this countersign was built without ACME")
+
+// Config says which certificates to get, and from whom. Directory, Domains, Storage, Address and Log are required, and the terms of
+// the authority have to be accepted.
+type Config struct {
+	Directory   string   // URL of the authority's directory
+	CAFile      string   // PEM file with the authorities for the directory itself; empty: the system's
+	Email       string   // where the authority writes to; empty: none
+	Domains     []string // names to get certificates for; handshakes for others get none
+	Storage     string   // folder of account and certificates
+	Address     string   // of the listener, HOST:PORT, on which challenges arrive
+	AcceptTerms bool
+	Log         *slog.Logger
+}
+
+// Errors of New, beside ErrNotBuilt.
+var (
+	errMissing = errors.New("acme: directory, domains, storage, address and log must be set")
+	errTerms   = errors.New("acme: the authority's terms were not accepted")
+)
+
+func (cfg *Config) check() error {
+	switch {
+	case cfg.Directory == "" || len(cfg.Domains) == 0 || cfg.Storage == "" || cfg.Address == "" || cfg.Log == nil:
+		return errMissing
+	case !cfg.AcceptTerms:
+		return errTerms
+	}
+	return nil
+}

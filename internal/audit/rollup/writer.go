@@ -1,0 +1,251 @@
+package rollup
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"countersign.dev/internal/audit/search"
+	"countersign.dev/internal/faultfile"
+)
+
+const (
+	// maxKeys is how many things are counted apart in memory before they are written, whatever the time.
+	maxKeys = 20_000
+	// minimumKeep is the shortest retention: the day that is written must not go.
+	minimumKeep = 48 * time.Hour
+)
+
+// ErrLocked is wrapped when another process writes these rollups.
+var ErrLocked = errors.New("another process writes these rollups")
+
+// Config says where rollups are kept.
+type Config struct {
+	Dir  string           // folder of the day files, made with mode 0700; required
+	Keep time.Duration    // day files whose day ended longer ago are removed; 0: never; else at least 48 hours
+	Now  func() time.Time // for the retention; required
+	Log  *slog.Logger     // hears of damaged files and of what cannot be written; required
+}
+
+func (c *Config) check() error {
+	if c.Dir == "" || c.Now == nil || c.Log == nil {
+		return errors.New("rollups need a folder, a clock and a log")
+	}
+	if c.Keep != 0 && c.Keep < minimumKeep {
+		return fmt.Errorf("rollups are kept for at least %s, not %s", minimumKeep, c.Keep)
+	}
+	return nil
+}
+
+// Writer adds up lines and writes the sums. There is one for a folder: it holds the folder's lock. Safe for concurrent use.
+// Close it.
+type Writer struct {
+	cfg  Config
+	lock io.Closer
+
+	mu      sync.Mutex // guards all below
+	files   map[string]*dayFile
+	from    uint64 // the first line that may be in minutes
+	next    uint64 // the line that is due
+	minutes map[int64]*Totals
+	keys    int       // an upper bound of what minutes hold
+	at      int64     // the latest minute of all lines
+	flushed time.Time // by the clock
+	turn    int       // goes up when next went back: a follower has to begin again
+}
+
+// dayFile is what is known of a day file.
+type dayFile struct {
+	end  int64  // of its whole frames
+	upTo uint64 // the last line that it has
+}
+
+// Open takes the folder over and reads how far its files go; torn frames are cut off when the next one is written. The error
+// wraps ErrLocked when somebody else writes there.
+func Open(cfg Config) (*Writer, error) {
+	if err := cfg.check(); err != nil {
+		return nil, fmt.Errorf("open rollups: %w", err)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("open rollups: %w", err)
+	}
+	lock, err := faultfile.OS{}.Lock(filepath.Join(cfg.Dir, "lock"))
+	if err != nil {
+		if errors.Is(err, faultfile.ErrLocked) {
+			err = ErrLocked
+		}
+		return nil, fmt.Errorf("open rollups: %w", err)
+	}
+	w := &Writer{cfg: cfg, lock: lock}
+	if err := w.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open rollups: %w", err), lock.Close())
+	}
+	return w, nil
+}
+
+// load reads the state from the files.
+func (w *Writer) load() error {
+	names, err := days(w.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	w.files, w.minutes = map[string]*dayFile{}, map[int64]*Totals{}
+	done := uint64(0)
+	for _, name := range names {
+		f := &dayFile{}
+		f.end, err = walkDay(w.cfg.Dir, name, func(one *frame) {
+			f.upTo = max(f.upTo, one.to)
+			if one.last {
+				done = max(done, one.to)
+			}
+		})
+		if err != nil && !errors.Is(err, ErrDamaged) {
+			return err
+		}
+		if err != nil {
+			w.cfg.Log.Warn("a rollup is damaged or was cut short; what is missing comes back with a rebuild", "cause", err.Error())
+		}
+		w.files[name] = f
+	}
+	w.from, w.next, w.flushed = done+1, done+1, w.cfg.Now()
+	return nil
+}
+
+// Next is the number of the line that Add expects: a follower of the record begins with it after a start. It is 1 in an
+// empty folder.
+func (w *Writer) Next() uint64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next
+}
+
+// Add counts the line with the number l.Seq. Lines that were counted before a restart are passed over; a line without a
+// number is not one of a record, and an error. What was added is in the files after the next Flush, which Add does itself
+// once a minute, or when there is much to be kept apart; then the error is that of the disk, and the
+// line has not been added.
+func (w *Writer) Add(l *search.Line) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.add(l)
+}
+
+func (w *Writer) add(l *search.Line) error {
+	if l.Seq == 0 {
+		return errors.New("add to rollups: a line without a number")
+	}
+	if l.Seq < w.next {
+		return nil
+	}
+	minute := w.at
+	if !l.Time.IsZero() {
+		minute = max(0, l.Time.Unix()/60)
+	}
+	if w.keys > maxKeys || w.cfg.Now().Sub(w.flushed) >= time.Minute {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	w.at = max(w.at, minute)
+	w.next = l.Seq + 1
+	w.count(l, minute)
+	return nil
+}
+
+// count adds a line to its minute, unless a frame has it that was written down before a crash, while that of another day
+// was not.
+func (w *Writer) count(l *search.Line, minute int64) {
+	if !l.Kind.Final() && l.Kind != search.Gap {
+		return
+	}
+	if f := w.files[dayOf(minute)]; f != nil && l.Seq <= f.upTo {
+		return
+	}
+	t := w.minutes[minute]
+	if t == nil {
+		t = &Totals{}
+		w.minutes[minute] = t
+	}
+	before := t.size()
+	t.Add(l)
+	w.keys += t.size() - before + 1
+}
+
+// Flush writes down what was added. After an error nothing is lost: the next one tries again.
+func (w *Writer) Flush() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.flush()
+}
+
+func (w *Writer) flush() error {
+	byDay := map[string]*frame{}
+	for minute, t := range w.minutes {
+		name := dayOf(minute)
+		if byDay[name] == nil {
+			byDay[name] = &frame{from: w.from, to: w.next - 1, minutes: map[int64]*Totals{}}
+		}
+		byDay[name].minutes[minute] = t
+	}
+	names := slices.Sorted(maps.Keys(byDay))
+	for i, name := range names {
+		byDay[name].last = i == len(names)-1
+		if err := w.write(name, byDay[name]); err != nil {
+			return err
+		}
+	}
+	w.keys, w.from, w.flushed = 0, w.next, w.cfg.Now()
+	return nil
+}
+
+// write adds a frame and forgets what is in it, so that a flush that fails later on does not write it again.
+func (w *Writer) write(name string, one *frame) error {
+	f := w.files[name]
+	if f == nil {
+		f = &dayFile{}
+	}
+	end, err := appendFrame(w.cfg.Dir, name, f.end, one)
+	if err != nil {
+		return err
+	}
+	w.files[name] = &dayFile{end: end, upTo: one.to}
+	for minute := range one.minutes {
+		delete(w.minutes, minute)
+	}
+	return nil
+}
+
+// Close writes down what was added and gives the folder back. Call it once.
+func (w *Writer) Close() error {
+	return errors.Join(w.Flush(), w.lock.Close())
+}
+
+// Retain removes the day files that are older than Keep, and returns their names. It never removes the newest one: it tells
+// how far the record has been counted.
+func (w *Writer) Retain() (removed []string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cfg.Keep == 0 {
+		return nil, nil
+	}
+	names := slices.Sorted(maps.Keys(w.files))
+	for _, name := range names[:max(0, len(names)-1)] {
+		at, ok := begins(name)
+		if !ok || at.Add(secondsOfDay*time.Second).After(w.cfg.Now().Add(-w.cfg.Keep)) {
+			continue
+		}
+		if failed := os.Remove(filepath.Join(w.cfg.Dir, name)); failed != nil && !errors.Is(failed, os.ErrNotExist) {
+			err = errors.Join(err, fmt.Errorf("remove an old rollup: %w", failed))
+			continue
+		}
+		delete(w.files, name)
+		removed = append(removed, name)
+	}
+	return removed, err
+}

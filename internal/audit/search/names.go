@@ -1,0 +1,53 @@
+package search
+
+// name is a field that Line has a place for; the value is its bit in scanner.seen.
+type name uint8
+
+const (
+	nameUnknown name = iota
+	nameTime
+	nameRequestID
+	nameEnvironment
+	nameAPI
+	nameDecision
+	nameReason
+	nameWhere
+	nameStatus
+	nameMethod
+	namePath
+	nameQuery
+	nameQueryDigest
+	nameProtocol
+	namePartner
+	nameCredential
+	nameVersion
+	nameProved
+	nameAddress
+	namePeer
+	nameCountry
+	nameDerivation
+	nameOther
+	nameSkew
+	nameCause
+	nameDuration
+	nameBytesIn
+	nameBytesOut
+	nameSeq
+	nameGap
+	nameLost
+	nameSegment
+	nameRetired
+	nameWarnings
+)
+
+// names are spelt as internal/audit writes them.
+var names = map[string]name{
+	"time": nameTime, "request_id": nameRequestID, "environment": nameEnvironment, "api": nameAPI, "decision": nameDecision,
+	"reason": nameReason, "where": nameWhere, "status": nameStatus, "method": nameMethod, "path": namePath, "query": nameQuery,
+	"query_digest": nameQueryDigest, "protocol": nameProtocol, "partner": namePartner, "credential": nameCredential,
+	"version": nameVersion, "proved": nameProved, "address": nameAddress, "peer": namePeer, "country": nameCountry,
+	"derivation": nameDerivation, "other_environment": nameOther, "skew_s": nameSkew, "cause": nameCause,
+	"duration_us": nameDuration, "bytes_in": nameBytesIn, "bytes_out": nameBytesOut, "seq": nameSeq, "gap": nameGap,
+	"lost": nameLost, "segment": nameSegment, "retired": nameRetired,
+	"warnings": nameWarnings,
+}
