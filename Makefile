@@ -21,14 +21,17 @@ unit: ## vet and unit tests only
 e2e: ## the real binary from outside only
 	@sh scripts/test.sh e2e
 
-bench: ## benchmarks with allocation counts, and their ratios to a bare HMAC of the same run
-	@sh scripts/bench.sh
+bench: ## every figure of docs/benchmarks.md but search; SECTION="decide sdk": these only (scripts/bench.sh lists them)
+	@sh scripts/bench.sh $(SECTION)
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@sh scripts/fuzz.sh
 
 docs: ## rewrite the tables that are made from the code
-	$(GO) test ./internal/edge/problem -run Docs -update
+	$(GO) test ./internal/edge/problem -update
+	$(GO) test ./internal/config -run Reference -update
+	$(GO) test ./internal/explain -run Matrix -update
+	$(GO) test ./cmd/countersign -run Reference -update
 
 clean:
 	rm -rf bin

@@ -40,11 +40,17 @@ func rewindable(req *http.Request, hold bool, most int64) (source, error) {
 		return source{}, fmt.Errorf("%w: more than %d bytes", ErrBody, most)
 	case req.ContentLength > 0 && int64(len(whole)) != req.ContentLength:
 		return source{}, fmt.Errorf("%w: %d bytes instead of the %d that were announced", ErrBody, len(whole), req.ContentLength)
-	case len(whole) == 0:
-		return source{held: true}, nil
+	}
+	return heldSource(whole), nil
+}
+
+// heldSource is a body in memory; an empty one is none.
+func heldSource(whole []byte) source {
+	if len(whole) == 0 {
+		return source{held: true}
 	}
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(whole)), nil }
-	return source{open: open, length: int64(len(whole)), whole: whole, held: true}, nil
+	return source{open: open, length: int64(len(whole)), whole: whole, held: true}
 }
 
 // attach gives r a body of its own to send.

@@ -66,6 +66,7 @@ type provider struct {
 	*httptest.Server
 	scheme *scheme.Scheme
 	key    scheme.Key
+	vars   map[string]string
 	now    func() time.Time
 
 	mu      sync.Mutex
@@ -91,7 +92,11 @@ func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	request := &scheme.Request{Method: r.Method, Target: r.RequestURI, Scheme: "https", Host: r.Host, Header: r.Header, Body: body}
 	var presented scheme.Presented
+	request.Vars = p.vars
 	fault := p.scheme.Parse(request, &presented)
+	if fault == nil {
+		fault = p.scheme.ParseBody(request, &presented)
+	}
 	if fault == nil {
 		fault = p.scheme.Fresh(&presented, p.now(), 0)
 	}

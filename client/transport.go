@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +25,10 @@ type Config struct {
 	KeyID string
 	// Secret is the secret as it was issued. Required. It is not kept; wipe it after New.
 	Secret []byte
+	// Parts are the further parts of the secret, for the few profiles that have some (Scheme.Secrets). They are not kept.
+	Parts map[string][]byte
+	// Vars are the values that the profile asks its user for (Scheme.Vars), such as a region. Nil where it asks for none.
+	Vars map[string]string
 	// Hosts lists who gets signatures: "api.example.com" (port 443) or "api.example.com:8443". Required. Any other host is an
 	// error before anything is sent, so that neither a redirect nor a mistake in a URL hands out a signature.
 	Hosts []string
@@ -68,11 +73,11 @@ func New(cfg Config) (*Transport, error) {
 	case cfg.Retries < 0 || cfg.Retries > 5 || cfg.MaxWait < 0 || cfg.MaxBody < 0:
 		return nil, errors.New("client: Retries is 0 to 5, and nothing is negative")
 	}
-	key, err := cfg.Scheme.NewKey(cfg.Secret)
+	key, err := cfg.Scheme.NewKeyParts(cfg.Secret, cfg.Parts)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
-	cfg.Secret = nil
+	cfg.Secret, cfg.Parts = nil, nil
 	t := &Transport{key: key}
 	if t.allowed, err = newAllowed(cfg.Hosts, cfg.Plain); err != nil {
 		return nil, err
@@ -175,12 +180,9 @@ func (t *Transport) send(req *http.Request, body source) (*http.Response, time.T
 		}
 		claims.Nonce = nonce
 	}
-	fields, err := t.sign(out, body, claims)
+	body, err := t.sign(out, body, claims)
 	if err != nil {
 		return nil, claims.Time, fmt.Errorf("sign the request: %w", err)
-	}
-	for _, f := range fields {
-		out.Header.Set(f.Name, f.Value)
 	}
 	if err := body.attach(out); err != nil {
 		return nil, claims.Time, err
@@ -189,12 +191,37 @@ func (t *Transport) send(req *http.Request, body source) (*http.Response, time.T
 	return resp, claims.Time, err
 }
 
-// sign signs what net/http will write: the target that URL.RequestURI gives, and the host.
-func (t *Transport) sign(out *http.Request, body source, claims scheme.Claims) ([]scheme.Field, error) {
+// sign signs what net/http will write, the target that URL.RequestURI gives and the host, and puts the signature into out. The
+// body that it returns is the one to send: a few profiles write into it.
+func (t *Transport) sign(out *http.Request, body source, claims scheme.Claims) (source, error) {
 	for _, name := range t.cfg.Scheme.Headers() {
 		out.Header.Del(name) // the caller's own would come twice, or be signed instead of ours
 	}
-	r := &scheme.Request{Method: out.Method, Target: out.URL.RequestURI(), Scheme: out.URL.Scheme, Host: hostOf(out), Header: signedHeader(out, body, t.cfg.Scheme)}
+	r := &scheme.Request{Method: out.Method, Target: out.URL.RequestURI(), Scheme: out.URL.Scheme, Host: hostOf(out),
+		Header: signedHeader(out, body, t.cfg.Scheme), Vars: t.cfg.Vars}
+	fields, err := t.fields(r, body, claims)
+	if err != nil {
+		return body, err
+	}
+	elsewhere := false
+	for _, f := range fields {
+		if f.In == scheme.InHeader {
+			out.Header.Set(f.Name, f.Value)
+		} else {
+			elsewhere = true
+		}
+	}
+	if !elsewhere {
+		return body, nil
+	}
+	signed, err := scheme.Apply(r, fields)
+	if err != nil {
+		return body, err
+	}
+	return heldSource(signed.Body), setTarget(out, signed.Target)
+}
+
+func (t *Transport) fields(r *scheme.Request, body source, claims scheme.Claims) ([]scheme.Field, error) {
 	if body.held {
 		r.Body = body.whole
 		return t.cfg.Scheme.Sign(&t.key, r, claims)
@@ -205,6 +232,20 @@ func (t *Transport) sign(out *http.Request, body source, claims scheme.Claims) (
 	}
 	defer stream.Close()
 	return t.cfg.Scheme.SignReader(&t.key, r, stream, claims)
+}
+
+// setTarget gives out the target that was signed, byte for byte.
+func setTarget(out *http.Request, target string) error {
+	u, err := url.ParseRequestURI(target)
+	if err != nil {
+		return fmt.Errorf("the signed target cannot be sent: %w", err)
+	}
+	u.Scheme, u.Host = out.URL.Scheme, out.URL.Host
+	if u.RequestURI() != target {
+		return errors.New("the signed target cannot be sent byte for byte")
+	}
+	out.URL = u
+	return nil
 }
 
 // signedHeader is the header as it will be on the wire: net/http writes some fields from elsewhere.

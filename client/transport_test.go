@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign.dev/client"
+	"countersign.dev/profile/library"
 	"countersign.dev/scheme"
 	"github.com/google/go-cmp/cmp"
 )
@@ -240,6 +241,55 @@ func TestManyGoroutines(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestSignaturesStandWhereTheProfileSays: in the query, in a body, in several headers with values that the caller supplies.
+func TestSignaturesStandWhereTheProfileSays(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, target, media, body string
+		vars                        map[string]string
+	}{
+		"binance":    {"GET", "/api/v3/order?symbol=LTCBTC&recvWindow=5000", "", "", nil},
+		"aws-sigv4":  {"POST", "/x?b=2&a=1", "application/json", `{"a":1}`, map[string]string{"region": "eu-west-1", "service": "execute-api", "signed": "content-type;host;x-amz-date"}},
+		"form-field": {"POST", "/pay", "application/x-www-form-urlencoded", "amount=5&note=a%20b", nil},
+	} {
+		s, err := library.Load(name)
+		if name == "form-field" {
+			s, err = compile(t, formField), nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newProvider(t, s)
+		p.vars = c.vars
+		tr := p.signer(t, func(cfg *client.Config) { cfg.Vars = c.vars })
+		req, _ := http.NewRequest(c.method, p.URL+c.target, strings.NewReader(c.body))
+		if c.media != "" {
+			req.Header.Set("Content-Type", c.media)
+		}
+		resp, err := tr.RoundTrip(req)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		resp.Body.Close()
+		if _, refused := p.seen(); resp.StatusCode != 200 {
+			t.Errorf("%s: status %d, %q", name, resp.StatusCode, refused)
+		}
+	}
+}
+
+const formField = `
+profile: form-field
+language: 2
+algorithm: hmac-sha256
+message: join('\n', method, path, f.amount, f.note, ts)
+wire_form:
+  t: "{ts}"
+  sig: "{sig}"
+time: {from: ts, format: unix, window: 300s}
+uncovered: [query, body]
+ambiguous: accept
+`
 
 // TestBodiesThatCannotBeSigned: too long, broken, or shorter than announced.
 func TestBodiesThatCannotBeSigned(t *testing.T) {

@@ -31,6 +31,9 @@ type VerifyConfig struct {
 	// PublicScheme and PublicHost are those of the URL as the sender knows it, for profiles that sign them. Empty: https, and
 	// the request's Host.
 	PublicScheme, PublicHost string
+	// Vars and Parts are what the profile asks for, as in Config.
+	Vars  map[string]string
+	Parts map[string][]byte
 	// Refused hears of every refusal; the sender is told nothing but 401. Nil: nobody hears. It must not block.
 	Refused func(r *http.Request, cause error)
 	// Now is the clock; nil: time.Now.
@@ -99,7 +102,7 @@ func (c *VerifyConfig) serve(w http.ResponseWriter, r *http.Request, next http.H
 
 // admit proves a request. What can be refused before the body is read, is; the time is looked at again behind a slow body.
 func (c *VerifyConfig) admit(w http.ResponseWriter, r *http.Request) (string, []byte, error) {
-	request := scheme.Request{Method: r.Method, Target: r.RequestURI, Scheme: c.PublicScheme, Host: c.PublicHost, Header: r.Header}
+	request := scheme.Request{Method: r.Method, Target: r.RequestURI, Scheme: c.PublicScheme, Host: c.PublicHost, Header: r.Header, Vars: c.Vars}
 	if request.Host == "" {
 		request.Host = r.Host
 	}
@@ -107,24 +110,23 @@ func (c *VerifyConfig) admit(w http.ResponseWriter, r *http.Request) (string, []
 	if fault := c.Scheme.Parse(&request, &p); fault != nil {
 		return "", nil, fault
 	}
-	if fault := c.Scheme.Fresh(&p, c.Now(), c.Window); fault != nil {
-		return "", nil, fault
+	if !c.Scheme.InBody() {
+		if fault := c.Scheme.Fresh(&p, c.Now(), c.Window); fault != nil {
+			return "", nil, fault
+		}
 	}
-	secrets, err := c.Secrets(r.Context(), p.KeyID)
-	if err != nil {
-		return "", nil, fmt.Errorf("find the secret: %w", err)
-	}
-	if len(secrets) == 0 {
-		return "", nil, ErrUnknownKey
-	}
+	var err error
 	if request.Body, err = c.read(w, r); err != nil {
 		return "", nil, err
+	}
+	if fault := c.Scheme.ParseBody(&request, &p); fault != nil {
+		return "", nil, fault
 	}
 	if fault := c.Scheme.Fresh(&p, c.Now(), c.Window); fault != nil {
 		return "", nil, fault
 	}
 	var digest [32]byte
-	if err := c.match(secrets, &request, &p, &digest); err != nil {
+	if err := c.match(r.Context(), &request, &p, &digest); err != nil {
 		return "", nil, err
 	}
 	if c.Replay != nil {
@@ -153,17 +155,25 @@ func (c *VerifyConfig) read(w http.ResponseWriter, r *http.Request) ([]byte, err
 	return body, nil
 }
 
-// match tries every secret. The fault of the last is that of all.
-func (c *VerifyConfig) match(secrets [][]byte, r *scheme.Request, p *scheme.Presented, digest *[32]byte) error {
-	var fault *scheme.Fault
-	for _, secret := range secrets {
-		key, err := c.Scheme.NewKey(secret)
+// match tries every secret that counts for the key id.
+func (c *VerifyConfig) match(ctx context.Context, r *scheme.Request, p *scheme.Presented, digest *[32]byte) error {
+	secrets, err := c.Secrets(ctx, p.KeyID)
+	if err != nil {
+		return fmt.Errorf("find the secret: %w", err)
+	}
+	if len(secrets) == 0 {
+		return ErrUnknownKey
+	}
+	keys := make([]*scheme.Key, len(secrets))
+	for i, secret := range secrets {
+		key, err := c.Scheme.NewKeyParts(secret, c.Parts)
 		if err != nil {
 			return fmt.Errorf("use the secret: %w", err)
 		}
-		if fault = c.Scheme.Verify(&key, r, p, digest); fault == nil {
-			return nil
-		}
+		keys[i] = &key
 	}
-	return fault
+	if _, fault := c.Scheme.VerifyAny(keys, r, p, digest); fault != nil {
+		return fault
+	}
+	return nil
 }

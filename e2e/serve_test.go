@@ -26,7 +26,13 @@ type site struct {
 // newSite makes a site. The partner and the credentials are those of a run of dev.
 func newSite(t *testing.T) *site {
 	t.Helper()
-	s := &site{dir: t.TempDir(), settings: map[string]string{}}
+	return newSiteIn(t, t.TempDir())
+}
+
+// newSiteIn makes a site in a folder.
+func newSiteIn(t *testing.T, dir string) *site {
+	t.Helper()
+	s := &site{dir: dir, settings: map[string]string{}}
 	s.data = filepath.Join(s.dir, "data")
 	d := start(t, s.data)
 	s.given = d.ready

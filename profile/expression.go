@@ -142,7 +142,7 @@ func (p *exprParser) named(word string, start, depth int) scheme.Expr {
 
 // spaced reads what follows a name space: h.header, q.parameter, f.field, j.path.to.member, v.variable, secret.part.
 func (p *exprParser) spaced(word string, start int) scheme.Expr {
-	more := "-"
+	more := "-_"
 	kind := scheme.FieldValue
 	switch word {
 	case "h":

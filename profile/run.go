@@ -42,7 +42,7 @@ func (out *Result) run(p *Profile, v *Vector) error {
 	if err != nil {
 		return err
 	}
-	key, err := s.NewKeyParts(v.Secret, v.Parts)
+	key, err := s.NewKeyParts(v.Secret, v.parts(s))
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (out *Result) run(p *Profile, v *Vector) error {
 	}
 	claims := v.claims(s, &r)
 	if err := out.compareCanonical(s, &key, &r, claims); err != nil {
-		return err
+		return v.missing(err)
 	}
 	if out.Fields, err = s.Sign(&key, &r, claims); err != nil {
 		return fmt.Errorf("sign: %w", err)
@@ -64,8 +64,8 @@ func (out *Result) run(p *Profile, v *Vector) error {
 	if v.Signature != "" && !out.isSignature(signature, v.Signature) {
 		return fmt.Errorf("the signature differs from the published one%s", out.why())
 	}
-	if v.Wire != "" && !out.hasWire(v.Wire) {
-		return fmt.Errorf("no value on the wire is the published one")
+	if v.Wire != "" && !out.hasWire(s, &key, &r, v.Wire) {
+		return fmt.Errorf("no value on the wire is the published one%s", out.nearest(v.Wire))
 	}
 	if out.Diff >= 0 && v.Signature == "" {
 		return fmt.Errorf("the canonical input differs from byte %d on", out.Diff)
@@ -82,32 +82,6 @@ func (out *Result) why() string {
 		return ": the canonical input is the published one, so look at key, algorithm and signature"
 	}
 	return ""
-}
-
-// isSignature says whether the published text is the signature, in either case of hex, or stands as it is in a value on the wire: some vendors print it encoded once more.
-func (out *Result) isSignature(signature, want string) bool {
-	if signature == want || sameHex(signature, want) {
-		return true
-	}
-	for _, f := range out.Fields {
-		if len(want) >= 16 && strings.Contains(f.Value, want) {
-			return true
-		}
-	}
-	return false
-}
-
-func sameHex(a, b string) bool {
-	return strings.Trim(a, "0123456789abcdefABCDEF") == "" && strings.EqualFold(a, b)
-}
-
-func (out *Result) hasWire(want string) bool {
-	for _, f := range out.Fields {
-		if f.Value == want {
-			return true
-		}
-	}
-	return false
 }
 
 // compareCanonical leaves the index of the first byte in which the canonical input and the published one differ.
@@ -181,9 +155,13 @@ func verifyChanged(s *scheme.Scheme, key *scheme.Key, r *scheme.Request, fields 
 	return nil
 }
 
-// Request is the vector's request as it would be on the wire but for the signature. It returns an error for a URL without a scheme and a host.
+// Request is the vector's request as it would be on the wire but for the signature. A URL that is only a path is one at receiver.example, unless there is a Host header. It
+// returns an error for any other without a scheme and a host.
 func (v *Vector) Request() (scheme.Request, error) {
 	name, rest, ok := strings.Cut(v.URL, "://")
+	if !ok && strings.HasPrefix(v.URL, "/") {
+		name, rest, ok = "https", "receiver.example"+v.URL, true
+	}
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		end = len(rest)

@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -105,8 +107,13 @@ func (r *vectorReader) vector(raw json.RawMessage) Vector {
 		r.at += " (" + clip(v.ID) + ")"
 	}
 	v.Alternative, v.Method, v.URL = r.text("alternative"), r.text("method"), r.text("url")
+	if r.text("kind") == "webhook" { // its URL and method are the receiver's own: a page need not print them
+		v.Method, v.URL = cmp.Or(v.Method, "POST"), cmp.Or(v.URL, "/")
+	}
 	v.Body = r.bytes("body")
-	v.Secret = r.hex("secret_hex")
+	if v.Secret = r.hex("secret_hex"); len(v.Secret) == 0 {
+		v.Secret = []byte(r.text("secret"))
+	}
 	v.Signature, v.Wire = r.text("expected_signature"), r.text("expected_wire")
 	if _, given := r.members["canonical_string"]; given {
 		v.Canonical = []byte(r.text("canonical_string"))
@@ -119,8 +126,13 @@ func (r *vectorReader) vector(raw json.RawMessage) Vector {
 	}
 	v.Headers = r.texts("headers")
 	v.Vars, v.Parts = r.vars()
+	for member := range r.members {
+		if name, isPart := strings.CutSuffix(member, "_hex"); isPart && member != "secret_hex" && v.Parts[name] == nil {
+			v.Parts[name] = r.hex(member)
+		}
+	}
 	if len(v.Secret) == 0 {
-		r.fail("secret_hex", "is missing", "the hexadecimal form of the secret as issued")
+		r.fail("secret_hex", "is missing", "the hexadecimal form of the secret as issued; or secret, its text")
 	}
 	if v.Signature == "" && v.Wire == "" {
 		r.fail("expected_signature", "is missing", "")
@@ -136,7 +148,7 @@ func (r *vectorReader) text(member string) string {
 	}
 	var out string
 	if json.Unmarshal(raw, &out) != nil || !utf8.Valid(raw) {
-		r.fail(member, "must be text", "")
+		r.fail(member, "must be text", "exactly as it is signed, in quotation marks")
 	}
 	return out
 }
@@ -161,15 +173,28 @@ func (r *vectorReader) hex(member string) []byte {
 	return out
 }
 
-// texts is a member that must be an object of texts.
+// texts is a member that must be an object of texts; a whole number counts as its digits.
 func (r *vectorReader) texts(member string) map[string]string {
 	raw, given := r.members[member]
 	if !given || string(raw) == "null" {
 		return nil
 	}
-	var out map[string]string
-	if json.Unmarshal(raw, &out) != nil {
-		r.fail(member, "must be an object of texts", "")
+	var list map[string]any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if d.Decode(&list) != nil {
+		r.fail(member, "must be an object of texts", `{"Name": "value"}`)
+	}
+	out := map[string]string{}
+	for name, value := range list {
+		switch value := value.(type) {
+		case string:
+			out[name] = value
+		case json.Number:
+			out[name] = value.String()
+		default:
+			r.fail(member, "must be an object of texts", "look at "+clip(name))
+		}
 	}
 	return out
 }

@@ -97,7 +97,8 @@ var (
 	strictTarget = unreserved.union(setOf("%!$&'()*+,;=:@/?"))
 	// looseTarget is every visible ASCII character: enough where a separator that is not one of them follows.
 	looseTarget = setRange(0x21, 0x7e)
-	nameSet     = alnumSet.union(setOf("-"))
+	nameSet     = alnumSet.union(setOf("-_"))
+	tokenSet    = alnumSet.union(setOf("!#$%&'*+-.^_`|~")) // what a header name may hold (RFC 9110 §5.6.2)
 	hostSet     = alnumSet.union(setOf("-._:[]"))
 	keyIDSet    = unreserved.union(setOf("+/=@:"))
 	dateSet     = alnumSet.union(setOf(" ,:+.-"))
@@ -108,11 +109,15 @@ var (
 type shape struct {
 	min, max   int // max < 0: unbounded
 	any, first byteSet
+	ends       bool // no value is the beginning of another one: where it begins, one can see where it ends
 }
 
-func fixed(n int, set byteSet) shape           { return shape{n, n, set, set} }
-func between(low, high int, set byteSet) shape { return shape{low, high, set, set} }
-func (s shape) isFixed() bool                  { return s.min == s.max }
+func fixed(n int, set byteSet) shape { return shape{min: n, max: n, any: set, first: set} }
+func between(low, high int, set byteSet) shape {
+	return shape{min: low, max: high, any: set, first: set}
+}
+func (s shape) isFixed() bool  { return s.min == s.max }
+func (s shape) isClosed() bool { return s.isFixed() || s.ends }
 
 // chain is the shape of s followed by t.
 func (s shape) chain(t shape) shape {

@@ -25,6 +25,13 @@ func Compile(d Definition) (*Scheme, error) {
 			return nil, err
 		}
 	}
+	if d.Time != nil {
+		s.timeUnit = map[string]time.Duration{"unix": time.Second, "unix_ms": time.Millisecond}[d.Time.Format]
+	}
+	n := &s.signature[0] // one, or newCodec had refused it
+	s.hexOnly = n.op == opCall && n.fn.id == fnHex && len(n.args) == 1 && n.args[0].op == opMAC
+	s.isolate()
+	s.lasting = s.derivesLasting()
 	s.pool.New = func() any { return s.newScratch() }
 	return s, nil
 }
@@ -192,7 +199,7 @@ func onWire(d *Definition, header string) bool {
 
 func (s *Scheme) addWire(h WireHeader, seen map[op]bool) *CompileError {
 	if len(h.Name) > 128 || h.Name == "" || !nameSet.all(h.Name) {
-		return &CompileError{Field: "wire", Message: "a header name is 1 to 128 letters, digits and hyphens"}
+		return &CompileError{Field: "wire", Message: "a header name is 1 to 128 letters, digits, hyphens and underscores"}
 	}
 	w := newWireHeader(h.Name, h.Template)
 	if w.key == "Host" || w.key == "Content-Length" || w.key == "Transfer-Encoding" || w.key == "Connection" {

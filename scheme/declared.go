@@ -28,7 +28,8 @@ type Var struct {
 	Name string
 	// Chars lists the characters that it may have, as NonceRule.Chars does; empty means A-Za-z0-9._~-. They must be visible ASCII or the space.
 	Chars string
-	// Min and Max bound its length in bytes. Zero means 1 and 128; Max is at most 4096.
+	// Min and Max bound its length in bytes. Zero means 1 and 128 (the length of Default, where that is shorter); Max is at most 4096. A variable with a Value, which is
+	// compared anyway, has 0, 1024 and every visible character instead, where nothing is said.
 	Min, Max int
 	// From is path, host, target, query or a header, h.name: what Match is held against.
 	From string

@@ -3,12 +3,14 @@ package scheme
 import (
 	"crypto/hmac"
 	"fmt"
+	"sync/atomic"
 )
 
 // rawKey is the secret itself: kept only where a request's key or message depends on it.
 type rawKey struct {
 	secret []byte
 	parts  [][]byte
+	last   atomic.Pointer[lastingKey]
 }
 
 // NewKeyParts is NewKey for a scheme whose secret has several parts: parts has one entry for each name of Secrets, as issued. It returns an error that wraps
@@ -63,29 +65,32 @@ func (s *Scheme) computeRaw(c *scratch, k *Key, r *Request, p *Presented) {
 	case s.extra.derived:
 		s.computeDerived(c, r, p)
 	default:
-		n := s.alg.state
-		c.load(k.states[:n])
-		c.feed(c.inner, s.message, r, p)
-		c.sum = c.inner.Sum(c.sum[:0])
-		c.load(k.states[n : 2*n])
-		c.inner.Write(c.sum)
-		c.sum = c.inner.Sum(c.sum[:0])
+		s.keyedSum(c, &k.states, r, p)
 	}
 	c.sum = c.sum[:min(len(c.sum), s.macSize)]
 }
 
 // computeDerived makes the key of this request first.
 func (s *Scheme) computeDerived(c *scratch, r *Request, p *Presented) {
-	raw := c.value(s.key, r, p)
-	if c.fault == nil && raw == "" {
-		c.fail(&Fault{Kind: FaultMalformed, Detail: "the key is empty"})
+	if s.lasting {
+		s.computeLasting(c, r, p)
+		return
 	}
+	raw := s.deriveKey(c, r, p)
 	if c.fault != nil {
 		return
 	}
 	h := hmac.New(s.alg.new, []byte(raw))
 	c.feed(h, s.message, r, p)
 	c.sum = h.Sum(c.sum[:0])
+}
+
+func (s *Scheme) deriveKey(c *scratch, r *Request, p *Presented) string {
+	raw := c.value(s.key, r, p)
+	if c.fault == nil && raw == "" {
+		c.fail(&Fault{Kind: FaultMalformed, Detail: "the key is empty"})
+	}
+	return raw
 }
 
 // keyedHash appends hmac(key, data), or chain(key, a, b, …) which is hmac(hmac(key, a), b) and so on. The results are raw bytes.

@@ -28,6 +28,8 @@ type scratch struct {
 	fault   *Fault
 	err     error
 	ext     *extension // nil in language 1
+	claimed Presented  // what a signer claims
+	signing bool       // claimed is in use
 }
 
 func (s *Scheme) newScratch() *scratch {
@@ -48,10 +50,19 @@ func (s *Scheme) acquire() *scratch {
 	return c
 }
 
-func (s *Scheme) release(c *scratch) {
+// again makes c as it was when it was acquired, but for what a signer claims: another request is evaluated next.
+func (c *scratch) again() {
+	c.buf, c.fault, c.err = c.buf[:0], nil, nil
 	c.secret, c.mac, c.body = nil, nil, nil
 	if c.ext != nil {
 		c.ext.reset()
+	}
+}
+
+func (s *Scheme) release(c *scratch) {
+	c.again()
+	if c.signing {
+		c.claimed, c.signing = Presented{}, false
 	}
 	if cap(c.buf) <= keepBuffer {
 		s.pool.Put(c)

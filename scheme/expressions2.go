@@ -135,8 +135,8 @@ func (s *Scheme) settleKey() error {
 		return true
 	})
 	for i := range s.wire {
-		if s.wire[i].in == InJSON && s.wire[i].signs && s.reads(s.message, func(n *node) bool { return n.op == opBody }) {
-			return &CompileError{Field: "message", Message: "the body holds the signature, so that it cannot be signed as it stands", Hint: "name its members, or params('json', …)"}
+		if w := &s.wire[i]; w.in == InJSON && w.signs && s.signsItself(w.name) {
+			return &CompileError{Field: "message", Message: "the body holds the signature, so that it cannot be signed as it stands", Hint: "name its members, or compact(body) or params('json', …), which leave it out"}
 		}
 	}
 	if s.weigh(s.message)+s.weigh(s.key) > 2*maxWeight {

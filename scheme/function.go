@@ -102,9 +102,9 @@ func (f function) shapeOf(in shape, pad bool) shape {
 	case fnB64URL:
 		return sized(func(n int) int { return encodedLen(n, pad) }, base64URL)
 	case fnUpper:
-		return shape{in.min, in.max, in.any.mapped(upperByte), in.first.mapped(upperByte)}
+		return shape{min: in.min, max: in.max, any: in.any.mapped(upperByte), first: in.first.mapped(upperByte)}
 	case fnLower:
-		return shape{in.min, in.max, in.any.mapped(lowerByte), in.first.mapped(lowerByte)}
+		return shape{min: in.min, max: in.max, any: in.any.mapped(lowerByte), first: in.first.mapped(lowerByte)}
 	case fnSHA1, fnSHA256, fnSHA384, fnSHA512, fnMD5:
 		return fixed(f.digest, anyByte)
 	case fnPct:

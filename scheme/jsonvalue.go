@@ -306,6 +306,15 @@ func (v *jsonValue) appendCompact(dst []byte, sorted bool) []byte {
 	return append(dst, v.raw...)
 }
 
+// dropSignature takes out the members of an object that carry the signature: it cannot sign itself.
+func (v *jsonValue) dropSignature(s *Scheme) {
+	for i := len(v.names) - 1; i >= 0; i-- {
+		if s.carriesSignature(InJSON, v.names[i]) {
+			v.names, v.items = slices.Delete(v.names, i, i+1), slices.Delete(v.items, i, i+1)
+		}
+	}
+}
+
 // appendJSONText writes a name with the fewest escapes.
 func appendJSONText(dst []byte, text string) []byte {
 	dst = append(dst, '"')

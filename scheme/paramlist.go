@@ -140,9 +140,18 @@ func (c *scratch) flatten(rule *paramRule, v *jsonValue, key, path string, out [
 			c.fail(faultLarge)
 			return out
 		}
-		out = c.flatten(rule, v.items[i], key+path+name, path, out)
+		out = c.flatten(rule, v.items[i], under(key, path, name, v.kind == '['), path, out)
 	}
 	return out
+}
+
+// under is the path of a member or item. With [] it is written name[member], with [] behind a separator only the numbers of items are: name[0].member.
+func under(key, path, name string, item bool) string {
+	dots, brackets := strings.CutSuffix(path, "[]")
+	if brackets && (item || dots == "") {
+		return key + "[" + name + "]"
+	}
+	return key + dots + name
 }
 
 func (rule *paramRule) filter(pairs []pair) []pair {

@@ -84,7 +84,7 @@ func setParams(text string, fields []Field) (string, error) {
 	return strings.Join(items, "&"), nil
 }
 
-// setMember sets a text in a JSON body: in place where it is there, as the last member of the outermost object where it is not.
+// setMember sets a text in a JSON body, or a number where one is there and it is digits: in place where it is there, as the last member of the outermost object where it is not.
 func setMember(body []byte, path, value string) ([]byte, error) {
 	v, f := parseJSON(body)
 	if f != nil || v.kind != '{' {
@@ -92,8 +92,11 @@ func setMember(body []byte, path, value string) ([]byte, error) {
 	}
 	text := appendJSONText(nil, value)
 	if old := v.find(path); old != nil {
-		if old.kind == '"' && old.text == value {
+		if (old.kind == '"' || old.kind == '0') && old.value() == value {
 			return body, nil
+		}
+		if old.kind == '0' && digitSet.all(value) && value != "" && (value[0] != '0' || len(value) == 1) {
+			text = []byte(value) // a number stays a number
 		}
 		at := offset(body, old.raw)
 		return append(append(append([]byte(nil), body[:at]...), text...), body[at+len(old.raw):]...), nil
@@ -114,7 +117,7 @@ func setMember(body []byte, path, value string) ([]byte, error) {
 func offset(whole, part []byte) int { return cap(whole) - cap(part) }
 
 // present2 is Present for language 2: the claims in the forms of the wire, and the request as it will be but for the signature.
-func (s *Scheme) present2(r *Request, p *Presented) error {
+func (s *Scheme) present2(c *scratch, r *Request, p *Presented) error {
 	p.vars = make([]string, len(s.vars))
 	for i := range s.vars {
 		if v := &s.vars[i]; v.wire && len(v.value) == 0 {
@@ -136,27 +139,37 @@ func (s *Scheme) present2(r *Request, p *Presented) error {
 		}
 	}
 	p.owner, p.hasBody = s, true
-	return s.build(r, p)
+	return s.build(c, r, p)
 }
 
 // claimAll checks every value that a signer puts in one place.
 func (s *Scheme) claimAll(w *wireHeader, p *Presented) error {
-	lists := [][]capture{w.pieces}
-	if w.list != nil {
-		lists = nil
-		for i := range w.list.items {
-			lists = append(lists, w.list.items[i].pieces)
+	if w.list == nil {
+		return s.claimPieces(w.pieces, p)
+	}
+	for i := range w.list.items {
+		if err := s.claimPieces(w.list.items[i].pieces, p); err != nil {
+			return err
 		}
 	}
-	var err error
-	for _, pieces := range lists {
-		each(pieces, func(c *capture) {
-			if err == nil {
-				err = s.claim2(c, p)
-			}
-		})
+	return nil
+}
+
+func (s *Scheme) claimPieces(pieces []capture, p *Presented) error {
+	for i := range pieces {
+		var err error
+		switch c := &pieces[i]; c.op {
+		case 0, opMAC:
+		case opGroup:
+			err = s.claimPieces(c.inner, p)
+		default:
+			err = s.claim2(c, p)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 func (s *Scheme) claim2(c *capture, p *Presented) error {
@@ -171,76 +184,4 @@ func (s *Scheme) claim2(c *capture, p *Presented) error {
 		return unsignable("v."+v.name, "is missing or cannot be written: "+c.fault.Detail)
 	}
 	return nil
-}
-
-// build makes the working request: everything on the wire but what holds the signature. Computed values come last, because they may read the others.
-func (s *Scheme) build(r *Request, p *Presented) error {
-	work := *r
-	p.work = &work
-	for _, computed := range []bool{false, true} {
-		var fields []Field
-		c := s.acquire()
-		for i := range s.wire {
-			w := &s.wire[i]
-			if w.signs || w.further || s.computes(w) != computed {
-				continue
-			}
-			if s.compute2(c, w, p); w.optional && silent(w.pieces, p) {
-				continue
-			}
-			fields = append(fields, Field{w.name, w.write(p, ""), w.in})
-		}
-		fault := c.fault
-		s.release(c)
-		if fault != nil {
-			return fault
-		}
-		if len(fields) == 0 {
-			continue
-		}
-		next, err := Apply(p.work, fields)
-		if err != nil {
-			return err
-		}
-		p.work = &next
-	}
-	for i := range s.signed {
-		if _, f := s.signed[i].value(p.work); f != nil && (s.signed[i].needed || f.Kind != FaultMissing) {
-			return f
-		}
-	}
-	if f := s.form.check(p.work); f != nil {
-		return f
-	}
-	c := s.acquire()
-	defer s.release(c)
-	for i := range s.wire {
-		s.compute2(c, &s.wire[i], p)
-	}
-	if c.fault != nil {
-		return c.fault
-	}
-	if f := s.choose(p.work, p); f != nil {
-		return f
-	}
-	return nil
-}
-
-// computes says whether a place holds a computed variable.
-func (s *Scheme) computes(w *wireHeader) bool {
-	found := false
-	each(w.pieces, func(c *capture) { found = found || c.op == opVar && len(s.vars[c.index].value) > 0 })
-	return found
-}
-
-// compute2 fills in the computed variables of one place.
-func (s *Scheme) compute2(c *scratch, w *wireHeader, p *Presented) {
-	each(w.pieces, func(piece *capture) {
-		if piece.op == opVar && len(s.vars[piece.index].value) > 0 {
-			p.vars[piece.index] = c.variable(piece.index, p.work, p)
-			if c.fault == nil && !s.vars[piece.index].fits(p.vars[piece.index]) && !(w.optional && p.vars[piece.index] == "") && w.list == nil {
-				c.fail(s.vars[piece.index].fault)
-			}
-		}
-	})
 }

@@ -146,11 +146,11 @@ func (s *Scheme) collision(parts []node) (left, right *node) {
 	return s.touching(parts)
 }
 
-// touching finds two neighbours of a flat list whose border cannot be found again. Parts of a fixed length at either end are cut off first. A part of
+// touching finds two neighbours of a flat list whose border cannot be found again. Parts that show their own end, and those of a fixed length behind, are cut off first. A part of
 // variable length ends where the fixed text behind it begins, if that cannot occur in it; or else where a byte comes that neither it nor that text can hold.
 func (s *Scheme) touching(parts []node) (left, right *node) {
 	low, high := 0, len(parts)
-	for low < high && s.shape(&parts[low]).isFixed() {
+	for low < high && s.shape(&parts[low]).isClosed() {
 		low++
 	}
 	for high > low && s.shape(&parts[high-1]).isFixed() {
@@ -158,7 +158,7 @@ func (s *Scheme) touching(parts []node) (left, right *node) {
 	}
 	for i := low; i < high-1; {
 		v := s.shape(&parts[i])
-		if v.isFixed() {
+		if v.isClosed() {
 			i++
 			continue
 		}
@@ -197,9 +197,9 @@ func (s *Scheme) shape(n *node) shape {
 	case opMethod:
 		return between(1, 32, upperSet)
 	case opTarget:
-		return shape{1, -1, s.form.targetSet, setOf("/")}
+		return shape{min: 1, max: -1, any: s.form.targetSet, first: setOf("/")}
 	case opPath:
-		return shape{1, -1, s.form.targetSet.minus(setOf("?")), setOf("/")}
+		return shape{min: 1, max: -1, any: s.form.targetSet.minus(setOf("?")), first: setOf("/")}
 	case opQuery:
 		return between(0, -1, s.form.targetSet)
 	case opBody:

@@ -50,10 +50,11 @@ type Presented struct {
 	// Unix is that time in whole seconds since 1970, rounded down; 0 where the scheme has no time.
 	Unix int64
 
-	nano  int64 // what Unix leaves out
-	owner *Scheme
-	mac   [maxMAC]byte
-	size  int // bytes of mac; 0 when none was captured
+	nano   int64 // what Unix leaves out
+	owner  *Scheme
+	mac    [maxMAC]byte
+	size   int  // bytes of mac; 0 when none was captured
+	digits bool // TimeText was made by Present and is a number of digits
 
 	// What follows is used by language 2 only.
 	more      []byte        // further MACs, each of size bytes

@@ -29,6 +29,8 @@ type Scheme struct {
 	hasNonce  bool
 	hasKeyID  bool
 	streams   bool
+	hexOnly   bool          // the signature is hex(mac)
+	timeUnit  time.Duration // of a time that is a number since 1970; 0: it is none
 	uncovered []string
 	warnings  []string
 	pool      sync.Pool
@@ -41,7 +43,10 @@ type Scheme struct {
 	checks     []check
 	extra      extraUse
 	bodyWire   bool // something stands in the body
-	placing    bool // something stands in the query or the body, or a header is read that this scheme writes
+	placing    bool // something stands in the query or the body
+	apart      bool // nothing that is evaluated can read what a signer writes
+	computing  bool // a computed variable stands on the wire
+	lasting    bool // the key of one request serves the next one, too, as long as what it is derived from stays the same
 	expiry     bool
 	chosen     []node
 	chosenUnit time.Duration

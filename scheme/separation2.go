@@ -13,11 +13,12 @@ const (
 type trouble struct {
 	level       level
 	left, right *node
+	field, item string // where: the message, a check, a variable
 }
 
 func (t *trouble) note(l level, left, right *node) {
 	if l > t.level {
-		*t = trouble{l, left, right}
+		*t = trouble{level: l, left: left, right: right, field: "message"}
 	}
 }
 
@@ -42,6 +43,7 @@ func (s *Scheme) judgeSeparation2(d *Definition) error {
 	for i, f := range forms {
 		s.form = f
 		found := s.worst(s.message)
+		s.worstBeside(&found)
 		if i == 0 && found.level < accepted {
 			hint := "remove the line"
 			if found.level == spelling {
@@ -70,7 +72,7 @@ func (s *Scheme) complain(t trouble) error {
 		message = "two spellings of a request share these bytes: " + s.describe(t.left) + " leaves order or encoding out"
 		hint = "say ambiguous: spelling"
 	}
-	return &CompileError{Field: "message", Pos: t.left.pos, Message: message, Hint: hint}
+	return &CompileError{Field: t.field, Item: t.item, Pos: t.left.pos, Message: message, Hint: hint}
 }
 
 // demands is what the parts of the request that are read at all demand of it.
@@ -302,7 +304,7 @@ func (s *Scheme) headersLevel(r *headerRule) level {
 		values = r.enc.alphabet()
 	}
 	kv, sep := s.chainOf(r.kv), s.chainOf(r.sep)
-	framed := sep.min > 0 && !sep.first.meets(values) && (r.show != "pairs" || kv.min > 0 && !kv.first.meets(nameSet))
+	framed := sep.min > 0 && !sep.first.meets(values) && (r.show != "pairs" || kv.min > 0 && !kv.first.meets(tokenSet))
 	fixedList := r.variable < 0 && r.absent == "refuse"
 	for _, n := range r.names {
 		fixedList = fixedList && n[len(n)-1] != '*'

@@ -77,7 +77,7 @@ func (s *Scheme) textShape(n *node, in shape) shape {
 	case fnTrim, fnSqueeze, fnRemove, fnBefore, fnAfter, fnTrimSuffix, fnStripPrefix:
 		return between(0, in.max, in.any)
 	case fnNormalize:
-		return shape{1, -1, in.any.union(setOf("/")), setOf("/")}
+		return shape{min: 1, max: -1, any: in.any.union(setOf("/")), first: setOf("/")}
 	}
 	return between(0, -1, anyByte)
 }
@@ -88,7 +88,7 @@ func (s *Scheme) branchShape(n *node) shape {
 	if n.fn.id == fnWhen {
 		if lists = n.many[1:]; len(lists) == 1 {
 			one := s.chainOf(lists[0])
-			one.min = 0
+			one.min, one.ends = 0, false
 			return one
 		}
 	}
@@ -99,6 +99,7 @@ func (s *Scheme) branchShape(n *node) shape {
 		}
 		if i == 0 {
 			out = one
+			out.ends = false
 			continue
 		}
 		out.min = min(out.min, one.min)

@@ -1,9 +1,11 @@
 package scheme
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 )
 
 // ErrNotStreaming is returned by SignReader and VerifyReader for a scheme that needs the whole body in memory: see Streams.
@@ -13,14 +15,22 @@ var ErrNotStreaming = errors.New("scheme needs the whole body")
 // kind FaultUnsignable when a claim is missing or has the wrong form, and the faults of Parse for a request that no verifier would take.
 func (s *Scheme) Present(r *Request, c Claims, p *Presented) error {
 	*p = Presented{}
+	if !s.two {
+		return s.present(nil, r, &c, p)
+	}
+	own := s.acquire()
+	defer s.release(own)
+	return s.present(own, r, &c, p)
+}
+
+// present is Present with a zero p, and the working memory that language 2 needs. It leaves nothing in that.
+func (s *Scheme) present(own *scratch, r *Request, c *Claims, p *Presented) error {
 	if s.time != nil {
 		if c.Time.IsZero() && c.TimeText == "" {
 			return unsignable("ts", "needs a time")
 		}
-		if p.TimeText = c.TimeText; c.TimeText == "" && s.expiry {
-			p.TimeText = s.time.format(c.Time.Add(s.window))
-		} else if c.TimeText == "" {
-			p.TimeText = s.time.format(c.Time)
+		if p.TimeText = c.TimeText; c.TimeText == "" {
+			s.writeTime(c.Time, p)
 		}
 	}
 	if s.hasKeyID {
@@ -30,7 +40,7 @@ func (s *Scheme) Present(r *Request, c Claims, p *Presented) error {
 		p.Nonce = c.Nonce
 	}
 	if s.two {
-		return s.present2(r, p)
+		return s.present2(own, r, p)
 	}
 	for i := range s.wire {
 		for j := range s.wire[i].pieces {
@@ -51,6 +61,21 @@ func (s *Scheme) Present(r *Request, c Claims, p *Presented) error {
 	return nil
 }
 
+// writeTime writes the time of signing, or that of expiry. What is a number of digits by its making need not be read again.
+func (s *Scheme) writeTime(t time.Time, p *Presented) {
+	if s.expiry {
+		t = t.Add(s.window)
+	}
+	p.TimeText = s.time.format(t)
+	if s.timeUnit == 0 || t.Unix() < 0 {
+		return
+	}
+	p.Unix, p.digits = t.Unix(), true
+	if s.timeUnit == time.Millisecond {
+		p.nano = int64(t.Nanosecond()) / int64(time.Millisecond) * int64(time.Millisecond)
+	}
+}
+
 // claim checks one captured value of a signer as a verifier would.
 func (s *Scheme) claim(c *capture, p *Presented) error {
 	text := ""
@@ -60,7 +85,9 @@ func (s *Scheme) claim(c *capture, p *Presented) error {
 	case opNonce:
 		text = p.Nonce
 	case opTime:
-		text = p.TimeText
+		if text = p.TimeText; p.digits && len(text) >= c.min && len(text) <= c.max {
+			return nil
+		}
 	default:
 		return nil
 	}
@@ -78,7 +105,7 @@ func (s *Scheme) Sign(k *Key, r *Request, c Claims) ([]Field, error) {
 			return nil, f
 		}
 	}
-	return s.sign(k, r, nil, c)
+	return s.sign(k, r, nil, &c)
 }
 
 // SignReader is Sign with the body read from a reader, to its end, in bounded memory; Request.Body is ignored. A nil body is no body. It returns
@@ -90,21 +117,23 @@ func (s *Scheme) SignReader(k *Key, r *Request, body io.Reader, c Claims) ([]Fie
 	if body == nil {
 		plain := *r
 		plain.Body = nil
-		return s.sign(k, &plain, nil, c)
+		return s.sign(k, &plain, nil, &c)
 	}
-	return s.sign(k, r, body, c)
+	return s.sign(k, r, body, &c)
 }
 
-func (s *Scheme) sign(k *Key, r *Request, body io.Reader, claims Claims) ([]Field, error) {
-	var p Presented
-	signature, err := s.signature1(k, r, body, claims, &p)
+func (s *Scheme) sign(k *Key, r *Request, body io.Reader, claims *Claims) ([]Field, error) {
+	c := s.acquire()
+	defer s.release(c)
+	signature, err := s.signature1(c, k, r, body, claims)
 	if err != nil {
 		return nil, err
 	}
+	p := &c.claimed
 	fields := make([]Field, 0, len(s.wire))
 	for i := range s.wire {
-		if w := &s.wire[i]; !w.further && !(w.optional && silent(w.pieces, &p)) {
-			fields = append(fields, Field{w.name, w.write(&p, signature), w.in})
+		if w := &s.wire[i]; !w.further && !(w.optional && silent(w.pieces, p)) {
+			fields = append(fields, Field{w.name, w.write(p, signature), w.in})
 		}
 	}
 	return fields, nil
@@ -117,38 +146,45 @@ func (s *Scheme) Signature(k *Key, r *Request, c Claims) (string, error) {
 			return "", f
 		}
 	}
-	var p Presented
-	return s.signature1(k, r, nil, c, &p)
+	own := s.acquire()
+	defer s.release(own)
+	signature, err := s.signature1(own, k, r, nil, &c)
+	return string(signature), err
 }
 
-func (s *Scheme) signature1(k *Key, r *Request, body io.Reader, claims Claims, p *Presented) (string, error) {
+// signature1 leaves what is presented in c.claimed and returns the signature's text, which is part of c.
+func (s *Scheme) signature1(c *scratch, k *Key, r *Request, body io.Reader, claims *Claims) ([]byte, error) {
 	if k.alg != s.keyKind() {
-		return "", unsignable("", "the key is not one of this scheme")
+		return nil, unsignable("", "the key is not one of this scheme")
 	}
-	if err := s.Present(r, claims, p); err != nil {
-		return "", err
+	p := &c.claimed
+	c.signing = true
+	if err := s.present(c, r, claims, p); err != nil {
+		return nil, err
 	}
 	if p.work != nil {
 		r = p.work
 	}
-	c := s.acquire()
-	defer s.release(c)
 	c.body = body
 	if s.two {
 		s.confirm(c, r, p)
 	}
 	s.compute(c, k, r, p)
 	if c.err != nil {
-		return "", fmt.Errorf("read body: %w", c.err)
+		return nil, fmt.Errorf("read body: %w", c.err)
 	}
 	if c.fault != nil {
-		return "", c.fault
+		return nil, c.fault
 	}
 	c.mac, c.buf = c.sum, c.buf[:0]
+	if s.hexOnly {
+		c.buf = hex.AppendEncode(c.buf, c.sum)
+		return c.buf, nil
+	}
 	for i := range s.signature {
 		c.emit(&s.signature[i])
 	}
-	return string(c.buf), nil
+	return c.buf, nil
 }
 
 // Canonical returns the bytes that are signed for a request and the values that Parse or Present left in p. They may hold personal data: show them to the

@@ -95,6 +95,12 @@ func (s *Scheme) boundIn(w *wireHeader, pieces []capture, i int) *CompileError {
 	if i+1 == len(pieces) {
 		return nil
 	}
+	if pieces[i+1].op != 0 {
+		if c.exact = c.min == c.max && c.op != opGroup; !c.exact {
+			return &CompileError{Field: "wire", Message: "two captures touch", Hint: "put text between them; only one of a fixed length can do without"}
+		}
+		return nil
+	}
 	c.stop, c.stopped = pieces[i+1].lit[0], true
 	if !c.set.has(c.stop) {
 		return nil

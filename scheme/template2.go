@@ -21,8 +21,6 @@ func (s *Scheme) split2(template string, depth int) ([]capture, *CompileError) {
 		}
 		if open > 0 {
 			out = append(out, capture{lit: rest[:open]})
-		} else if len(out) > 0 && out[len(out)-1].op != 0 {
-			return bad("two captures touch", "put text between them")
 		}
 		end := closing(rest, open)
 		if rest[open] == '}' || end < 0 {
@@ -159,7 +157,7 @@ func (s *Scheme) notePieces(w *wireHeader, h WireHeader, seen map[op]bool) *Comp
 
 func headerName(w *wireHeader) *CompileError {
 	if len(w.name) > 128 || w.name == "" || !nameSet.all(w.name) {
-		return &CompileError{Field: "wire", Message: "a header name is 1 to 128 letters, digits and hyphens"}
+		return &CompileError{Field: "wire", Message: "a header name is 1 to 128 letters, digits, hyphens and underscores"}
 	}
 	if w.key == "Host" || w.key == "Content-Length" || w.key == "Transfer-Encoding" || w.key == "Connection" {
 		return &CompileError{Field: "wire", Message: "this header belongs to HTTP itself"}
@@ -228,16 +226,21 @@ func (w *wireHeader) template() string {
 }
 
 // writeList is the header's value: every item but optional ones that would say nothing.
-func (w *wireHeader) writeList(p *Presented, signature string) string {
-	var out []string
+func (w *wireHeader) writeList(p *Presented, signature []byte) string {
+	var room [512]byte
+	out := append(room[:0], w.list.after...)
+	first := true
 	for i := range w.list.items {
 		item := &w.list.items[i]
 		if item.optional && silent(item.pieces, p) {
 			continue
 		}
-		out = append(out, writePieces(item.pieces, p, signature))
+		if !first {
+			out = append(out, w.list.glue...)
+		}
+		out, first = appendPieces(out, item.pieces, p, signature), false
 	}
-	return w.list.after + strings.Join(out, w.list.glue)
+	return string(out)
 }
 
 // silent says whether every variable of an optional item or header is at its default.

@@ -75,6 +75,9 @@ func (c *scratch) textFunction2(n *node, dst []byte, text string) []byte {
 			c.fail(faultCompact)
 			return dst
 		}
+		if n.isCompactBody() {
+			v.dropSignature(c.ext.scheme)
+		}
 		dst = v.appendCompact(dst, n.pad)
 	}
 	return dst

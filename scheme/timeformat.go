@@ -31,10 +31,17 @@ func timeFormatOf(name string) (timeFormat, bool) {
 		return timeFormat{fixed(29, dateSet), "a date such as " + httpDate, parseHTTPDate,
 			func(t time.Time) string { return t.UTC().Format(httpDate) }}, true
 	case "rfc3339":
-		return timeFormat{between(20, 35, dateSet.minus(setOf(" ,"))), "a date such as 2006-01-02T15:04:05Z", parseRFC3339,
+		return timeFormat{shapeRFC3339(), "a date such as 2006-01-02T15:04:05Z", parseRFC3339,
 			func(t time.Time) string { return t.UTC().Format(time.RFC3339) }}, true
 	}
 	return timeFormat{}, false
+}
+
+// shapeRFC3339 is closed: a time ends with its first Z, or five characters behind its first sign that stands after the T.
+func shapeRFC3339() shape {
+	out := between(20, 35, dateSet.minus(setOf(" ,")))
+	out.ends = true
+	return out
 }
 
 // digits reads text that is already known to be all digits, at most 18 of them.

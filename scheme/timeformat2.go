@@ -27,7 +27,7 @@ func timeFormatOf2(name string) (timeFormat, bool) {
 				return strconv.FormatInt(t.Unix(), 10) + "." + string(appendPattern(nil, "%f", t))
 			}}, true
 	case "rfc3339_ms":
-		return timeFormat{between(20, 35, dateSet.minus(setOf(" ,"))), "a date such as 2006-01-02T15:04:05.000Z", parseRFC3339,
+		return timeFormat{shapeRFC3339(), "a date such as 2006-01-02T15:04:05.000Z", parseRFC3339,
 			func(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }}, true
 	case "compact":
 		return patternFormat("%Y%m%dT%H%M%SZ")

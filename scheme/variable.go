@@ -77,6 +77,9 @@ func (s *Scheme) declareOne(d *Definition, in *Var) (*variable, *CompileError) {
 	if in.List != "" {
 		v.set, v.max = nameSet.union(setOf(in.List)), 1024
 	}
+	if v.computed { // what is computed is compared: it may be empty, and anything that the text behind it does not end
+		v.set, v.min, v.max = setRange(0x21, 0x7e), 0, 1024
+	}
 	if in.Chars != "" {
 		var ok bool
 		if v.set, ok = charClass(in.Chars); !ok || v.set.minus(setRange(0x20, 0x7e)).meets(anyByte) {
@@ -97,6 +100,9 @@ func (s *Scheme) declareOne(d *Definition, in *Var) (*variable, *CompileError) {
 	}
 	if in.Value.Kind != 0 && (in.From != "" || in.Default != nil || in.List != "") {
 		return bad("a computed variable has nothing but its value", "")
+	}
+	if in.Default != nil && in.Min == 0 {
+		v.min = min(v.min, len(*in.Default)) // default: '' lets it be empty
 	}
 	if in.Default != nil && (len(*in.Default) > v.max || !v.set.all(*in.Default)) {
 		return bad("the default does not fit chars and max", "")

@@ -100,14 +100,19 @@ func (s *Scheme) compute(c *scratch, k *Key, r *Request, p *Presented) {
 		s.computeRaw(c, k, r, p)
 		return
 	}
+	s.keyedSum(c, &k.states, r, p)
+	c.sum = c.sum[:s.macSize]
+}
+
+// keyedSum leaves the whole HMAC in c.sum.
+func (s *Scheme) keyedSum(c *scratch, states *[2 * maxMAC]byte, r *Request, p *Presented) {
 	n := s.alg.state
-	c.load(k.states[:n])
+	c.load(states[:n])
 	c.feed(c.inner, s.message, r, p)
 	c.sum = c.inner.Sum(c.sum[:0])
-	c.load(k.states[n : 2*n])
+	c.load(states[n : 2*n])
 	c.inner.Write(c.sum)
 	c.sum = c.inner.Sum(c.sum[:0])
-	c.sum = c.sum[:s.macSize]
 }
 
 func (s *Scheme) compare(c *scratch, p *Presented, digest *[32]byte) *Fault {

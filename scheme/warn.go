@@ -1,5 +1,7 @@
 package scheme
 
+import "strings"
+
 // words names a node in messages.
 var words = [...]string{opLiteral: "a literal", opMethod: "method", opTarget: "target", opPath: "path", opQuery: "query", opBody: "body",
 	opScheme: "scheme", opHost: "host", opTime: "ts", opNonce: "nonce", opKeyID: "key_id"}
@@ -109,6 +111,11 @@ func (s *Scheme) warn2(d *Definition, add func(string)) {
 	for i := range s.vars {
 		if s.vars[i].list != "" && len(s.vars[i].must) == 0 {
 			add("the sender chooses which headers are signed, and may choose none: v." + s.vars[i].name + " has no must")
+		}
+	}
+	for i := range s.wire {
+		if w := &s.wire[i]; w.in == InHeader && strings.Contains(w.name, "_") {
+			add("the header " + w.name + " has an underscore in its name: many servers drop or refuse such headers, and this gateway does")
 		}
 	}
 	if s.bodyWire {

@@ -10,6 +10,7 @@ type capture struct {
 	min, max int
 	stop     byte // first byte of the literal that follows, when there is one
 	stopped  bool
+	exact    bool // another capture follows at once; this one has min bytes
 	fault    *Fault
 
 	// What follows is used by language 2 only.
@@ -79,6 +80,11 @@ func (s *Scheme) match(w *wireHeader, pieces []capture, rest string, p *Presente
 				return w.malformed
 			}
 			text = rest[:n]
+		} else if c.exact {
+			if len(rest) < c.min {
+				return w.malformed
+			}
+			text = rest[:c.min]
 		}
 		rest = rest[len(text):]
 		if c.op == opGroup {
@@ -144,33 +150,44 @@ func (s *Scheme) take(c *capture, text string, p *Presented) bool {
 	return true
 }
 
-// write is the header's value for p and a signature.
-func (w *wireHeader) write(p *Presented, signature string) string {
+// write is the header's value for p and a signature. A value that stands there alone is itself, without a copy.
+func (w *wireHeader) write(p *Presented, signature []byte) string {
 	if w.list != nil {
 		return w.writeList(p, signature)
 	}
-	return writePieces(w.pieces, p, signature)
+	switch w.only() {
+	case opKeyID:
+		return p.KeyID
+	case opNonce:
+		return p.Nonce
+	case opTime:
+		return p.TimeText
+	case opMAC:
+		return string(signature)
+	}
+	var room [256]byte
+	return string(appendPieces(room[:0], w.pieces, p, signature))
 }
 
-func writePieces(pieces []capture, p *Presented, signature string) string {
-	var b strings.Builder
+// appendPieces writes a template.
+func appendPieces(b []byte, pieces []capture, p *Presented, signature []byte) []byte {
 	for i := range pieces {
 		switch pieces[i].op {
 		case opKeyID:
-			b.WriteString(p.KeyID)
+			b = append(b, p.KeyID...)
 		case opNonce:
-			b.WriteString(p.Nonce)
+			b = append(b, p.Nonce...)
 		case opTime:
-			b.WriteString(p.TimeText)
+			b = append(b, p.TimeText...)
 		case opMAC:
-			b.WriteString(signature)
+			b = append(b, signature...)
 		case opVar:
-			b.WriteString(p.vars[pieces[i].index])
+			b = append(b, p.vars[pieces[i].index]...)
 		case opGroup:
-			b.WriteString(encodeGroup(pieces[i].kind, writePieces(pieces[i].inner, p, signature)))
+			b = append(b, encodeGroup(pieces[i].kind, string(appendPieces(nil, pieces[i].inner, p, signature)))...)
 		default:
-			b.WriteString(pieces[i].lit)
+			b = append(b, pieces[i].lit...)
 		}
 	}
-	return b.String()
+	return b
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the lanes of `make test`. Each lane has a time budget of its own, so that one that hangs is named.
-#   scripts/test.sh all | unit | e2e
+#   scripts/test.sh all | unit | e2e | snippets
 set -eu
 cd "$(dirname "$0")/.."
 lane=${1:-all}
@@ -29,7 +29,7 @@ unit() {
     CGO_ENABLED=0 $go build -o /dev/null ./cmd/countersign
     say "unit tests ${race:+with the race detector}"
     # shellcheck disable=SC2046,SC2086
-    $go test $race -timeout 8m $($go list ./... | grep -v '/e2e$')
+    $go test $race -timeout 8m -skip "$snippets" $($go list ./... | grep -v '/e2e$')
     say "tests that the race detector would distort"
     $go test -timeout 3m -run 'Allocat' ./...
 }
@@ -48,12 +48,23 @@ missing() {
 
 e2e() {
     say "end to end: the real binary"
-    $go test -count=1 -timeout 8m ./e2e/...
+    $go test -count=1 -timeout 8m -skip "$snippets" ./e2e/...
 }
 
+# The programs that `snippet` writes, run in every language that Debian packages. What they need is said once, here.
+snippets='^Test(ProgramsAreTaken|TokenPrograms|HostileTexts|EveryFunction|Rule33.*Program.*|Snippets)$'
+snippets() {
+    say "snippets: programs in seven languages"
+    $go test -count=1 -timeout 10m -run "$snippets" ./internal/snippet ./e2e
+}
+
+tools="python3 node curl openssl"
+runtimes="javac keytool php ruby"
+# shellcheck disable=SC2086
 case $lane in
-all) missing python3 node curl openssl; unit; e2e ;;
+all) missing $tools $runtimes; unit; e2e; snippets ;;
 unit) missing python3; unit ;;
-e2e) missing python3 node curl openssl; e2e ;;
-*) echo "usage: scripts/test.sh all|unit|e2e" >&2; exit 2 ;;
+e2e) missing $tools; e2e ;;
+snippets) missing $tools $runtimes; snippets ;;
+*) echo "usage: scripts/test.sh all|unit|e2e|snippets" >&2; exit 2 ;;
 esac

@@ -27,7 +27,8 @@ import (
 // records, journals, locks. What a blueprint decides stands in a generation, which is exchanged as a whole.
 type assembly struct {
 	dir          string
-	environments []string // that are served: locks and state files
+	environments []string         // that are served: locks and state files
+	now          func() time.Time // of everything that a decision or a record stands on
 	log          *slog.Logger
 	metrics      *ops.Metrics
 	bodies       *gateway.Budget
@@ -40,6 +41,8 @@ type assembly struct {
 	issuer   issuerNow
 	exchange *tokens.Exchange
 	keepers  keepers
+	derived  derived
+	captures captureStores
 	ops      *listening
 	checks   []check
 
@@ -60,7 +63,7 @@ type assembly struct {
 
 // newAssembly makes an assembly that has opened nothing. bodies bounds the memory of all request bodies together, in bytes.
 func newAssembly(dir string, environments []string, log *slog.Logger, bodies int64) *assembly {
-	a := &assembly{dir: dir, environments: environments, log: log, metrics: ops.NewMetrics(), bodies: gateway.NewBudget(bodies),
+	a := &assembly{dir: dir, environments: environments, now: time.Now, log: log, metrics: ops.NewMetrics(), bodies: gateway.NewBudget(bodies),
 		fronts: map[string]*front{}, failed: make(chan error, 1)}
 	a.life, a.end = context.WithCancel(context.Background())
 	a.keepers.a = a
@@ -90,12 +93,13 @@ func (a *assembly) lock() error {
 // follow makes what follows the register. roster reads it, whole or the part that is served.
 func (a *assembly) follow(register *registry.Registry, roster followed) error {
 	a.register = register
-	a.follower = &follower{register: roster, log: a.log, inForce: a.writeServing}
+	a.follower = &follower{register: roster, now: a.now, log: a.log, inForce: a.writeServing}
 	var err error
-	if a.exchange, err = tokens.New(tokens.Config{Registry: register, Issuer: &a.issuer, Now: time.Now}); err != nil {
+	if a.exchange, err = tokens.New(tokens.Config{Registry: register, Issuer: &a.issuer, Now: a.now}); err != nil {
 		return err
 	}
 	return errors.Join(
+		a.captures.start(a),
 		a.metrics.Gauge("countersign_register_revision", "Revision of the register that decisions are taken from.", a.follower.revision),
 		a.metrics.Gauge("countersign_register_failing", "1 while the register, or its newest revision, cannot be put in force; /readyz says why.", a.follower.failing),
 		a.metrics.Gauge("countersign_register_age_seconds", "Seconds since the register was last read successfully.", a.follower.age),
@@ -124,8 +128,10 @@ func (a *assembly) put(ctx context.Context, b *blueprint) error {
 			err = errors.Join(err, f.listener.Close())
 		}
 		g.retire()
+		return err
 	}
-	return err
+	a.captures.keepOnly(b)
+	return nil
 }
 
 // exchangeFor swaps the generation in force for g. From here on nothing can fail.

@@ -241,7 +241,7 @@ func TestRule29AClientWhoseAuthorityIsGone(t *testing.T) {
 
 // TestReplayTroubleIsForgotten: where nobody is sent here because of it, nobody would find out that it is over.
 func TestReplayTroubleIsForgotten(t *testing.T) {
-	w := &watchedReplay{}
+	w := &watchedReplay{now: time.Now}
 	w.failed.Store(&replayFailure{time.Now(), errors.New("disk full")})
 	if w.healthy() == nil {
 		t.Error("a failure a moment ago is not told")

@@ -28,6 +28,7 @@ type worldPrint struct {
 	bodyTimeout time.Duration // 0: the default of gateway
 	writeStall  time.Duration // 0: the default of gateway
 	apis        []apiPrint
+	captures    *capturePrint // nil: refused requests are not kept
 	doors       []doorPrint
 }
 
@@ -35,7 +36,8 @@ type worldPrint struct {
 type apiPrint struct {
 	api      *access.API
 	upstream upstream.Config
-	ownHost  bool // the upstream gets its own Host, also where callers name one of the environment's
+	source   *profilePrint // nil: its refused requests are not kept
+	ownHost  bool          // the upstream gets its own Host, also where callers name one of the environment's
 }
 
 // doorPrint is one listener of an environment.

@@ -25,6 +25,7 @@ func (a *assembly) drain(behind ...*listening) error {
 	defer cancel()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer a.tellDrain(ctx, limit)()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var failures []error
@@ -43,6 +44,32 @@ func (a *assembly) drain(behind ...*listening) error {
 		failures = append(failures, a.drainListening(ctx, l))
 	}
 	return errors.Join(failures...)
+}
+
+// tellDrain logs the begin of a stop, and its end when what it returns is called: how many requests were running, and how many
+// of them had to be cut off. A server that never served has nothing to tell. The caller holds mu.
+func (a *assembly) tellDrain(ctx context.Context, limit time.Duration) (ended func()) {
+	if a.current.Load() == nil {
+		return func() {}
+	}
+	running := func() (n int64) {
+		for _, f := range a.fronts {
+			n += f.running.Load()
+		}
+		return n
+	}
+	begun, cut, counted := time.Now(), int64(0), make(chan struct{})
+	a.log.Info("the listeners stop; running requests may end", "running", running(), "deadline", limit.String())
+	stop := context.AfterFunc(ctx, func() {
+		cut = running()
+		close(counted)
+	})
+	return func() {
+		if !stop() {
+			<-counted
+		}
+		a.log.Info("the listeners have stopped", "cut_off", cut, "after", time.Since(begun).Round(time.Millisecond).String())
+	}
 }
 
 // beLame waits while balancers notice, unless a listener fails: then nobody is served any more.

@@ -27,6 +27,7 @@ type front struct {
 	listening *listening
 	door      atomic.Pointer[door]
 	leaving   atomic.Bool // answers ask callers to come back on another connection
+	running   atomic.Int64
 }
 
 // use counts the caller in as a user of the generation in force, which it leaves when it is done; nil: the front has ended, and
@@ -54,6 +55,8 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer d.generation.leave()
 	d.level.Add(1)
 	defer d.level.Add(-1)
+	f.running.Add(1)
+	defer f.running.Add(-1)
 	if f.leaving.Load() || f.a.draining.Load() {
 		w.Header().Set("Connection", "close") // over HTTP/2 net/http sends GOAWAY for it
 	}

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/edge/clientip"
@@ -89,7 +88,7 @@ func (g *generation) close() {
 // build makes a generation. It opens files, but no listener.
 func (a *assembly) build(b *blueprint) (*generation, error) {
 	g := &generation{blueprint: b, doors: map[string]*door{}, a: a}
-	cfg := access.Config{APIs: b.apis(), Replay: a.replay, Now: time.Now, MaxStaleness: b.staleness}
+	cfg := access.Config{APIs: b.apis(), Replay: a.replay, Now: a.now, MaxStaleness: b.staleness}
 	table, err := a.keepers.countries(b.countries)
 	if err != nil {
 		return nil, err
@@ -127,9 +126,14 @@ func (a *assembly) buildWorld(g *generation, w *worldPrint) error {
 		}
 		doers[p.api] = doer
 	}
+	captures, err := a.captures.of(w)
+	if err != nil {
+		return err
+	}
 	gate, err := gateway.New(a.gatewayConfig(gateway.Config{
+		Captures:    captures,
 		Environment: w.environment, Hosts: w.hosts, Decider: g.decider, Address: address, Upstreams: doers, Exchange: a.exchange,
-		Log: a.log, Now: time.Now, Bodies: a.bodies, BodyTimeout: w.bodyTimeout, WriteStall: w.writeStall,
+		Log: a.log, Now: a.now, Bodies: a.bodies, BodyTimeout: w.bodyTimeout, WriteStall: w.writeStall,
 	}))
 	if err != nil {
 		return err

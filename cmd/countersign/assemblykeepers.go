@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"countersign.dev/internal/country"
 	"countersign.dev/internal/tlsfile"
@@ -40,7 +39,7 @@ func (k *keepers) tlsFiles(pairs []tlsfile.Pair, clientCA string) (*tlsfile.File
 	if known := k.tls[key]; known != nil {
 		return known.files, nil
 	}
-	files, err := tlsfile.Open(tlsfile.Config{Pairs: pairs, ClientCA: clientCA, Now: time.Now, Log: k.a.log})
+	files, err := tlsfile.Open(tlsfile.Config{Pairs: pairs, ClientCA: clientCA, Now: k.a.now, Log: k.a.log})
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (a *assembly) standing() {
 	a.expect("records", true, a.records.healthy)
 	a.expect("replay", true, a.replay.healthy)
 	a.expect("quotas", false, a.limiter.Ready)
-	a.expect("disk", true, func() error { return diskTrouble(a.dir) })
+	a.expect("disk", true, (&diskProbe{dir: a.dir}).trouble)
 	a.expect("certificates", true, a.certificatesInTime)
 	a.expect("certificate_files", false, a.certificateFiles)
 	a.expect("country_file", false, a.keepers.countryProblem)
@@ -49,7 +49,7 @@ func (a *assembly) standing() {
 
 // certificatesInTime fails where a certificate that is in force is past its end: callers cannot connect.
 func (a *assembly) certificatesInTime() error {
-	now := time.Now()
+	now := a.now()
 	for _, s := range a.keepers.certificates() {
 		if !s.Clients && now.After(s.NotAfter) {
 			return fmt.Errorf("%s expired at %s", s.Name, s.NotAfter.UTC().Format(time.RFC3339))

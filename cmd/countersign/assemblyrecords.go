@@ -35,10 +35,10 @@ func (a *assembly) openRecords(cfg segment.Config, digestKey string) error {
 	if cfg.Key, err = keptKey(digestKey); err != nil {
 		return err
 	}
-	cfg.Now, cfg.Rand, cfg.Log = time.Now, rand.Reader, a.log
+	cfg.Now, cfg.Rand, cfg.Log = a.now, rand.Reader, a.log
 	writer, err := segment.Open(cfg)
 	if err != nil {
-		return fmt.Errorf("open the decision record: %w", err)
+		return err
 	}
 	a.atEnd(writer)
 	a.records = &records{writer: writer, metrics: a.metrics}
@@ -90,7 +90,7 @@ func shown(echo *audit.Echo) func(segment.Line) {
 
 // openLimiter opens the counters of rates and quotas. maxKeys bounds how many are kept.
 func (a *assembly) openLimiter(path string, maxKeys int) error {
-	limiter, err := memory.Open(memory.Config{Path: path, Now: time.Now, MaxKeys: maxKeys})
+	limiter, err := memory.Open(memory.Config{Path: path, Now: a.now, MaxKeys: maxKeys})
 	if err != nil {
 		return fmt.Errorf("open the counters of quotas: %w", err)
 	}

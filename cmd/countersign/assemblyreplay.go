@@ -17,6 +17,7 @@ import (
 // watchedReplay is the replay guard, and what readiness is told of it.
 type watchedReplay struct {
 	guard  *memory.Guard
+	now    func() time.Time
 	until  int64 // Unix seconds until which another journal remembers what this one does not; 0: none does
 	failed atomic.Pointer[replayFailure]
 }
@@ -51,7 +52,7 @@ func (w *watchedReplay) Claim(key [32]byte, expires, now int64) (bool, error) {
 var _ access.ReplayGuard = (*watchedReplay)(nil)
 
 func (w *watchedReplay) healthy() error {
-	if now := time.Now().Unix(); now <= w.until {
+	if now := w.now().Unix(); now <= w.until {
 		return fmt.Errorf("%w, until %s", errOtherJournal, time.Unix(w.until, 0).UTC().Format(time.RFC3339))
 	}
 	if f := w.failed.Load(); f != nil && time.Since(f.at) < replayMemory {
@@ -60,21 +61,27 @@ func (w *watchedReplay) healthy() error {
 	return nil
 }
 
-// openReplay opens the journal of this server. scope is empty where every environment is served.
-func (a *assembly) openReplay(scope string) error {
-	guard, err := memory.Open(memory.Config{Dir: a.replayDir(scope), Now: time.Now})
+// openReplay opens the journal of this server. scope is empty where every environment is served. sync: a request is remembered
+// when that is on the disk.
+func (a *assembly) openReplay(scope string, sync bool) error {
+	guard, err := memory.Open(memory.Config{Dir: a.replayDir(scope), Now: a.now, Sync: sync})
 	if err != nil {
 		return fmt.Errorf("open the replay journal: %w", err)
 	}
 	a.atEnd(guard)
-	a.replay = &watchedReplay{guard: guard}
+	durability := "buffered"
+	if sync {
+		durability = "sync"
+	}
+	a.log.Info("the replay journal is open", "durability", durability)
+	a.replay = &watchedReplay{guard: guard, now: a.now}
 	if r := guard.Recovery(); r.Entries > 0 || r.CutBytes > 0 {
 		a.log.Info("the replay journal was read back", "segments", r.Segments, "entries", r.Entries, "torn_bytes_cut", r.CutBytes)
 	}
 	if a.replay.until, err = otherJournals(a.dir, scope); err != nil {
 		return err
 	}
-	if now := time.Now().Unix(); now <= a.replay.until {
+	if now := a.now().Unix(); now <= a.replay.until {
 		a.log.Warn("this folder was served with other environments together a moment ago; requests that must not be repeated are refused for a while",
 			"until", time.Unix(a.replay.until, 0).UTC())
 	}

@@ -55,7 +55,7 @@ func (d *door) clientStands(r *http.Request) bool {
 		return true
 	}
 	if chain := r.TLS.PeerCertificates; len(chain) > 0 {
-		if d.trust.trusts(d.files.ClientCAs(), chain, time.Now()) {
+		if d.trust.trusts(d.files.ClientCAs(), chain, d.generation.a.now()) {
 			return true
 		}
 		bare := *r.TLS

@@ -35,6 +35,9 @@ func (v *verifyOptions) anchors(at place, records []recordPlace, view *verifyVie
 			return set, err
 		}
 		view.Checkpoints = append(view.Checkpoints, book.path)
+		if len(found) > 0 {
+			view.begins(book.path, found[0])
+		}
 		for _, a := range found {
 			if a.Record == checkpoint.Changes {
 				set.changes = append(set.changes, audit.Anchor{ID: a.ID, Seq: a.Seq, Hash: a.Hash, At: a.At})

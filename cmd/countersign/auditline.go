@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -9,12 +10,14 @@ import (
 	"unicode/utf8"
 
 	"countersign.dev/internal/audit/search"
+	"countersign.dev/internal/audit/segment"
 )
 
 // decisionCells are what a table shows of a line of the record.
-func decisionCells(l *search.Line) []string {
+func decisionCells(f *search.Found) []string {
+	l := &f.Line
 	if l.Kind == search.Gap {
-		return []string{recordTime(l.Time), "gap", fmt.Sprintf("%d lines lost", l.Lost), "", "", "", "", "", ""}
+		return []string{recordTime(l.Time), "gap", gapFound(f.Text), "", "", "", "", "", ""}
 	}
 	status, address := "", ""
 	if l.Status > 0 {
@@ -26,6 +29,19 @@ func decisionCells(l *search.Line) []string {
 	where := safeText(l.Environment) + "/" + safeText(l.API)
 	return []string{recordTime(l.Time), l.Kind.String(), safeText(l.Reason), status, where, strings.TrimSpace(safeText(l.Method) + " " + safeText(l.Path)),
 		safeText(l.Partner), address, safeText(l.RequestID)}
+}
+
+// gapFound says what a line of the record tells of a gap, as a verification does.
+func gapFound(text []byte) string {
+	var g struct {
+		Lost         uint64
+		Torn         int64
+		Kept, Former string
+	}
+	if json.Unmarshal(text, &g) != nil {
+		return "lines are missing"
+	}
+	return gapText(segment.Gap{Lost: g.Lost, Torn: g.Torn, Kept: safeText([]byte(g.Kept)), Former: safeText([]byte(g.Former))})
 }
 
 var decisionHead = []string{"TIME", "DECISION", "REASON", "STATUS", "API", "REQUEST", "PARTNER", "ADDRESS", "REQUEST ID"}

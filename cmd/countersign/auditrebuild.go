@@ -2,7 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -16,6 +19,22 @@ func (p place) rollups(record recordPlace) string {
 		return filepath.Join(p.data, "rollups")
 	}
 	return filepath.Join(p.data, "rollups-"+record.scope)
+}
+
+// mine refuses to make files again that belong to the server, in the name of another user, even of root: the server could not
+// open them. There may be nothing in made yet.
+func (r *recordSession) mine(made string) error {
+	for _, folder := range []string{r.record.dir, made} {
+		info, err := os.Stat(folder)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && folder == made:
+		case err != nil:
+			return err
+		case !ownedByMe(info):
+			return hinted{fmt.Errorf("%s belongs to another user; nothing was changed", folder), "run it as the user that the server runs as, for example with sudo -u"}
+		}
+	}
+	return nil
 }
 
 // rollupKeep is for how long they are kept; forever is as long as a duration can be.
@@ -37,10 +56,13 @@ func newAuditRollup(o *operator) *cobra.Command {
 		Use:   "rebuild",
 		Short: "Make the per-minute counts again from the decision record",
 		Long: `Make the per-minute counts again from the decision record, while no server runs. Days that the record does not reach back to any
-more stay as they are.`,
+more stay as they are. It has to be the server's user who does it.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return o.onRecord(c, server, func(r *recordSession) error {
+				if err := r.mine(r.at.rollups(r.record)); err != nil {
+					return err
+				}
 				cfg := rollup.Config{Dir: r.at.rollups(r.record), Keep: r.at.rollupKeep(), Now: time.Now, Log: r.log}
 				done, err := rollup.Rebuild(r.ctx, cfg, r.record.dir)
 				if errors.Is(err, rollup.ErrLocked) {
@@ -74,6 +96,9 @@ func newAuditIndex(o *operator) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return o.onRecord(c, server, func(r *recordSession) error {
+				if err := r.mine(filepath.Join(r.record.dir, "index")); err != nil {
+					return err
+				}
 				searcher, err := r.searcher()
 				if err != nil {
 					return err

@@ -84,6 +84,21 @@ func (p place) record(server string) (recordPlace, error) {
 	return found[0], nil
 }
 
+// otherRecords are the servers with a record that is not read where none is named.
+func (p place) otherRecords(server string) ([]string, error) {
+	if server != "" {
+		return nil, nil
+	}
+	found, err := p.records()
+	var scopes []string
+	for _, record := range found {
+		if record.scope != "" && len(found) > 1 {
+			scopes = append(scopes, record.scope)
+		}
+	}
+	return scopes, err
+}
+
 // recordSession is one command at work on a decision record. The register is opened only to find a partner by its name.
 type recordSession struct {
 	ctx    context.Context
@@ -112,6 +127,11 @@ func (o *operator) onRecord(c *cobra.Command, server string, work func(r *record
 	if err != nil {
 		return err
 	}
+	if others, err := at.otherRecords(server); err != nil {
+		return err
+	} else if len(others) > 0 {
+		out.note("only the record of the server of every environment was read; for the others: --server %s", strings.Join(others, ", --server "))
+	}
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return advise(work(&recordSession{ctx: c.Context(), at: at, record: record, out: out, log: log}))
 }
@@ -128,9 +148,9 @@ func (r *recordSession) searcher() (*search.Searcher, error) {
 
 // decisionFilter are the flags that choose decisions.
 type decisionFilter struct {
-	requestID, partner, credential, environment, api, reason, decision, address, since, until string
-	server                                                                                    string
-	oldestFirst, scan                                                                         bool
+	requestID, partner, credential, environment, api, reason, warning, decision, address, since, until string
+	server                                                                                             string
+	oldestFirst, scan                                                                                  bool
 }
 
 func (f *decisionFilter) flags(o *operator, c *cobra.Command, decision string) {
@@ -141,6 +161,7 @@ func (f *decisionFilter) flags(o *operator, c *cobra.Command, decision string) {
 	environmentFlag(c, &f.environment, false)
 	flags.StringVar(&f.api, "api", "", "only this API, by its `NAME`")
 	flags.StringVar(&f.reason, "reason", "", "only this `REASON`, for example bad_signature")
+	flags.StringVar(&f.warning, "warning", "", "only what was let in with this `WARNING`, because the setting that would refuse it only warns: "+strings.Join(warningNames, ", "))
 	flags.StringVar(&f.decision, "decision", decision, "`WHICH`: allow, refuse, final (both), admit, gap or any")
 	flags.StringVar(&f.address, "address", "", "only from this client `ADDRESS` or prefix")
 	flags.StringVar(&f.since, "since", "", "only from this `TIME` on: 2026-11-20T10:00:00Z, or a span back from now such as 2h")
@@ -148,9 +169,13 @@ func (f *decisionFilter) flags(o *operator, c *cobra.Command, decision string) {
 	serverFlag(c, &f.server)
 	_ = c.RegisterFlagCompletionFunc("partner", completePartner(o))
 	_ = c.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(reasonNames(), cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("warning", cobra.FixedCompletions(warningNames, cobra.ShellCompDirectiveNoFileComp))
 	_ = c.RegisterFlagCompletionFunc("decision", cobra.FixedCompletions([]cobra.Completion{"allow", "refuse", "final", "admit", "gap", "any"}, cobra.ShellCompDirectiveNoFileComp))
 	completeEnvironments(o, c)
 }
+
+// warningNames are the words that a decision's list of warnings can hold.
+var warningNames = []string{"address_not_listed", "client_certificate", "header_name"}
 
 func reasonNames() []string {
 	var names []string
@@ -162,7 +187,7 @@ func reasonNames() []string {
 
 // query turns the flags into a question, and refuses what would be found nowhere because of a slip.
 func (f *decisionFilter) query(r *recordSession, now time.Time) (search.Query, error) {
-	q := search.Query{RequestID: f.requestID, Credential: f.credential, Environment: f.environment, API: f.api, Reason: f.reason,
+	q := search.Query{RequestID: f.requestID, Credential: f.credential, Environment: f.environment, API: f.api, Reason: f.reason, Warning: f.warning,
 		OldestFirst: f.oldestFirst, Scan: f.scan}
 	if f.decision != "any" {
 		q.Decision = f.decision
@@ -174,6 +199,9 @@ func (f *decisionFilter) query(r *recordSession, now time.Time) (search.Query, e
 			hint = "docs/refusals.md lists them"
 		}
 		return q, hinted{fmt.Errorf("--reason %s: there is no such reason", f.reason), hint}
+	}
+	if f.warning != "" && !slices.Contains(warningNames, f.warning) {
+		return q, hinted{fmt.Errorf("--warning %s: there is no such warning", f.warning), "one of " + strings.Join(warningNames, ", ")}
 	}
 	var err error
 	if f.address != "" {

@@ -94,6 +94,11 @@ func decisionLines(r segment.Report) []string {
 }
 
 func gapLine(g segment.Gap) string {
+	return fmt.Sprintf("gap told in segment %d, line %d, at %s: %s", g.Segment, g.Line, when(g.At), gapText(g))
+}
+
+// gapText says what is missing.
+func gapText(g segment.Gap) string {
 	what := fmt.Sprintf("%d lines could not be written", g.Lost)
 	switch {
 	case g.Former != "":
@@ -103,5 +108,5 @@ func gapLine(g segment.Gap) string {
 	case g.Lost == 0:
 		what = "lines are missing, nobody knows how many"
 	}
-	return fmt.Sprintf("gap told in segment %d, line %d, at %s: %s", g.Segment, g.Line, when(g.At), what)
+	return what
 }

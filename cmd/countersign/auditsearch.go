@@ -70,7 +70,7 @@ func (r *recordSession) search(q search.Query) error {
 	view := pageView{Found: []json.RawMessage{}, Next: page.Next, Unread: append([]string{}, page.Unread...)}
 	for i := range page.Found {
 		view.Found = append(view.Found, page.Found[i].Text)
-		rows = append(rows, decisionCells(&page.Found[i].Line))
+		rows = append(rows, decisionCells(&page.Found[i]))
 	}
 	if err := r.out.table(view, "no decision", decisionHead, rows); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (r *recordSession) printLine(found search.Found, from *uint64) error {
 		_, err := r.out.out.Write(append(slices.Clip(found.Text), '\n'))
 		return err
 	}
-	cells := decisionCells(&found.Line)
+	cells := decisionCells(&found)
 	line := ""
 	for i, cell := range cells {
 		if cell == "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/audit/checkpoint"
@@ -54,11 +55,29 @@ a public key that was copied when it was made: whoever can replace record, check
 type verifyView struct {
 	OK          bool                `json:"ok"`
 	Checkpoints []string            `json:"checkpoints"` // books that were read
+	Begun       []begunView         `json:"begun"`       // where a book does not begin with its record
 	Faults      []string            `json:"faults"`      // of the checkpoints themselves
 	Changes     *audit.ChangeReport `json:"changes,omitempty"`
 	ChangesTail string              `json:"changes_tail,omitempty"` // what no checkpoint proves
 	Decisions   []decisionsView     `json:"decisions"`              // one for each server's record
 	lines       []string
+}
+
+// begunView is where a book begins, if that is not with the first entry of its record: it proves nothing about whatever happened
+// to the record before its first statement was signed.
+type begunView struct {
+	Book string    `json:"book"`
+	Seq  uint64    `json:"seq"`
+	At   time.Time `json:"at"` // when that was signed
+}
+
+// begins notes where a book begins. One that somebody took away is followed by one that begins later.
+func (view *verifyView) begins(book string, first checkpoint.Anchor) {
+	if first.Seq <= 1 {
+		return
+	}
+	view.Begun = append(view.Begun, begunView{book, first.Seq, first.At})
+	view.lines = append(view.lines, fmt.Sprintf("checkpoints: %s was begun at seq %d, on %s: what was done to the record before that, it cannot show", book, first.Seq, when(first.At)))
 }
 
 // anchorSet are the proven anchors of all books. Decisions are kept apart by the server whose record they are of.
@@ -70,7 +89,7 @@ type anchorSet struct {
 // run reads the checkpoints first: a server goes on writing and signing, so that what they say is never newer than the
 // records that are read after them.
 func (v *verifyOptions) run(s *session) error {
-	view := &verifyView{OK: true, Checkpoints: []string{}, Faults: []string{}, Decisions: []decisionsView{}}
+	view := &verifyView{OK: true, Checkpoints: []string{}, Begun: []begunView{}, Faults: []string{}, Decisions: []decisionsView{}}
 	records, err := v.records(s.at)
 	if err != nil {
 		return err

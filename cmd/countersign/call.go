@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -20,6 +21,7 @@ type callOptions struct {
 	outFile, caFile string
 	maxTime         time.Duration
 	explain, dryRun bool
+	curl            bool
 	insecure        bool
 }
 
@@ -37,7 +39,8 @@ found; 7 no connection; 28 too slow; 35 and 60 TLS; 56 the answer broke off; 23 
 not be carried out.`,
 		Example: `  countersign call GET /api/v1/cards/10031000000000000001 --as card
   countersign call PATCH /api/v1/update-card-status/10031000000000000001 --as card --json '{"token_status":"blocked"}' -i
-  countersign call GET /api/v1/cards --as card --explain --dry-run`,
+  countersign call GET /api/v1/cards --as card --explain --dry-run
+  countersign call GET /api/v1/cards --as card --curl > call.sh`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			e, err := o.entry()
@@ -64,6 +67,7 @@ not be carried out.`,
 	f.DurationVarP(&o.maxTime, "max-time", "m", 60*time.Second, "how long all of it may take")
 	f.BoolVar(&o.explain, "explain", false, "print the exact bytes that are signed, with invisible characters made visible, on standard error")
 	f.BoolVar(&o.dryRun, "dry-run", false, "print the request that would be sent, and send nothing")
+	f.BoolVar(&o.curl, "curl", false, "print the equal program for sh, curl and openssl, and send nothing; it takes the secret from the environment")
 	f.BoolVarP(&o.insecure, "insecure", "k", false, "refused: see the hint")
 	_ = f.MarkHidden("insecure")
 	return c
@@ -73,6 +77,9 @@ not be carried out.`,
 func (o *callOptions) run(c *cobra.Command, e partnerfile.Entry, req *http.Request) error {
 	if o.insecure {
 		return hinted{errors.New("-k is refused: whoever stands between could send the request again, or read the token"), "name the authority of the certificate with --cacert FILE"}
+	}
+	if o.curl {
+		return o.printCurl(c, e, req)
 	}
 	base, err := plainTransport(e, o.caFile)
 	if err != nil {
@@ -103,6 +110,16 @@ func (o *callOptions) run(c *cobra.Command, e partnerfile.Entry, req *http.Reque
 	}
 	defer resp.Body.Close()
 	return o.show(ctx, c, resp)
+}
+
+// printCurl prints the program instead of sending the request.
+func (o *callOptions) printCurl(c *cobra.Command, e partnerfile.Entry, req *http.Request) error {
+	text, err := equalCurl(e, req, o.caFile)
+	if err != nil {
+		return snippetHint(err)
+	}
+	_, err = io.WriteString(c.OutOrStdout(), text)
+	return err
 }
 
 // errTooSlow is the cause of a call that took longer than --max-time.

@@ -123,7 +123,7 @@ func callerTransport(e partnerfile.Entry, base http.RoundTripper, hosts []string
 	if err != nil {
 		return nil, fmt.Errorf("caller %s: %w", e.Name, err)
 	}
-	return client.New(client.Config{Scheme: s, KeyID: e.KeyID, Secret: secret, Hosts: hosts, Base: base})
+	return client.New(client.Config{Scheme: s, KeyID: e.KeyID, Secret: secret, Vars: e.Vars, Hosts: hosts, Base: base})
 }
 
 func hostPort(e partnerfile.Entry) string {

@@ -163,7 +163,7 @@ func (w *watched) explain(req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	signed := &scheme.Request{Method: req.Method, Target: req.URL.RequestURI(), Scheme: req.URL.Scheme, Host: req.Host, Header: req.Header}
+	signed := &scheme.Request{Method: req.Method, Target: req.URL.RequestURI(), Scheme: req.URL.Scheme, Host: req.Host, Header: req.Header, Vars: w.entry.Vars}
 	if signed.Host == "" {
 		signed.Host = req.URL.Host
 	}
@@ -179,6 +179,9 @@ func (w *watched) explain(req *http.Request) error {
 	}
 	var p scheme.Presented
 	if fault := s.Parse(signed, &p); fault != nil {
+		return fault
+	}
+	if fault := s.ParseBody(signed, &p); fault != nil {
 		return fault
 	}
 	input, err := s.Canonical(signed, &p)

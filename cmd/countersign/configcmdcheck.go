@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -123,8 +124,12 @@ func checkKept(ctx context.Context, cfg *config.Config, environments []string, d
 	if p := cfg.Records.Checkpoints; p != nil {
 		info, err := os.Lstat(p.KeyFile)
 		if err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 == 0 { // else Check has told of it
-			if _, err := checkpoint.LoadKey(nil, p.KeyFile); err != nil {
+			if signer, err := checkpoint.LoadKey(nil, p.KeyFile); err != nil {
 				tell("records.checkpoints.key_file", err, "`countersign key checkpoint-new` makes a new one")
+			} else if err := checkBooks(cfg, signer); errors.Is(err, checkpoint.ErrSignature) {
+				tell("records.checkpoints.key_file", err, "put the key of these books back; or, if the key is a new one on purpose, move the books aside and keep them with the old public key")
+			} else if err != nil {
+				tell("records.checkpoints.dir", err, "run this as the server's user; a server does not start with books that it cannot read")
 			}
 		}
 	}

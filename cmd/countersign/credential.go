@@ -63,9 +63,21 @@ func listCredentials(s *session, partnerID, environment string, all bool) error 
 	if err != nil {
 		return err
 	}
+	reviews, err := s.Reviews(s.ctx, partnerID)
+	if err != nil {
+		return err
+	}
+	partners, err := s.Partners(s.ctx)
+	if err != nil {
+		return err
+	}
+	closed := map[string]bool{}
+	for _, p := range partners {
+		closed[p.ID] = p.Closed
+	}
 	now, lines, rows := time.Now(), []credentialView{}, [][]string{}
 	for _, c := range credentials {
-		v := viewCredential(c, now)
+		v := viewCredential(c, now).within(closed[c.PartnerID], reviews)
 		if environment != "" && c.Environment != environment || v.revoked() && !all {
 			continue
 		}
@@ -106,7 +118,11 @@ func newCredentialShow(o *operator) *cobra.Command {
 }
 
 func (s *session) showCredential(c partner.Credential, p partner.Partner) error {
-	v := viewCredential(c, time.Now())
+	reviews, err := s.Reviews(s.ctx, c.PartnerID)
+	if err != nil {
+		return err
+	}
+	v := viewCredential(c, time.Now()).within(p.Closed, reviews)
 	if s.out.json {
 		return s.out.encode(v)
 	}

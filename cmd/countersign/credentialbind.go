@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"countersign.dev/internal/config"
 	"countersign.dev/internal/partner"
 	"github.com/spf13/cobra"
 )
@@ -105,7 +106,10 @@ client_certificate: off.
 				return hinted{errors.New("which key?"), "name it with --client-certificate or --client-key"}
 			}
 			return o.change(c, func(s *session) error {
-				return s.bind(args[0], func(present []string) []string { return append(present, keys...) })
+				if err := s.bind(args[0], func(present []string) []string { return append(present, keys...) }); err != nil {
+					return err
+				}
+				return s.warnUnasked(args[0])
 			})
 		},
 	}
@@ -142,6 +146,21 @@ requires a client certificate.
 	k.flags(c)
 	c.Flags().BoolVar(&all, "all", false, "every key")
 	return o.changing(c)
+}
+
+// warnUnasked notes where a binding can never be kept: no listener of the environment asks callers for a certificate, as far as a
+// configuration is known, so that every call of the credential is refused.
+func (s *session) warnUnasked(who string) error {
+	found, _, err := s.credential(who)
+	if err != nil || s.at.config == nil {
+		return err
+	}
+	environment := s.at.config.Environment(found.Environment)
+	if environment == nil || slices.ContainsFunc(environment.Listeners, func(l config.Listener) bool { return l.ClientCertificates != nil }) {
+		return nil
+	}
+	s.out.note("no listener of %s asks for client certificates: until one has client_certificates, every call with this credential is refused", found.Environment)
+	return nil
 }
 
 // bind exchanges the keys of a credential.

@@ -56,7 +56,7 @@ func (d *devServer) open(ctx context.Context) error {
 	if err := d.openRecords(cfg, filepath.Join(d.dir, "digest.key")); err != nil {
 		return err
 	}
-	if err := d.openReplay(""); err != nil {
+	if err := d.openReplay("", false); err != nil {
 		return err
 	}
 	if err := d.openLimiter(filepath.Join(d.dir, "quotas"), 0); err != nil {

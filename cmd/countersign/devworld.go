@@ -2,10 +2,14 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"time"
 
 	"countersign.dev/internal/access"
+	"countersign.dev/internal/config"
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway/upstream"
+	"countersign.dev/internal/secret"
 	"countersign.dev/profile/library"
 )
 
@@ -31,6 +35,9 @@ func devAPIs(o *devOptions) ([]*access.API, error) {
 	}
 	return apis, nil
 }
+
+// finci is the profile of the card API, for its captures.
+func finci(string) (*profilePrint, error) { return profileOf(config.Profile{Name: "finci"}) }
 
 // blueprint is what dev serves. It starts the models and makes the certificates.
 func (d *devServer) blueprint() (*blueprint, error) {
@@ -61,6 +68,12 @@ func (d *devServer) blueprint() (*blueprint, error) {
 			return nil, err
 		}
 		w.doors = []doorPrint{{key: environment, address: addr, hint: "take a free port with --listen-" + environment + " 127.0.0.1:0", tls: tlsPrint{fixed: &certificate}}}
+		if environment == "sandbox" {
+			keys := secret.KeyFile{Path: filepath.Join(d.dir, "master.key")}
+			if err := w.keepCaptures(&capturePrint{keep: 24 * time.Hour, keys: keys}, finci); err != nil {
+				return nil, err
+			}
+		}
 		b.worlds = append(b.worlds, w)
 	}
 	return b, nil

@@ -30,6 +30,7 @@ type followed interface {
 // any time.
 type follower struct {
 	register followed
+	now      func() time.Time
 	log      *slog.Logger
 	inForce  func(revision uint64) // told after each revision that was put in force; nil: nobody
 
@@ -49,7 +50,7 @@ type follower struct {
 func (f *follower) adopt(ctx context.Context, decider *access.Decider, swap func()) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at := time.Now()
+	at := f.now()
 	if err := f.load(ctx, decider, at); err != nil {
 		return fmt.Errorf("the register cannot be put in force: %w", err)
 	}
@@ -86,7 +87,7 @@ func (f *follower) follow(ctx context.Context) {
 // step reads the register if it has changed since. Reading all of it is dear: a revision that failed is tried again after a
 // pause that doubles, a new one at once.
 func (f *follower) step(ctx context.Context) error {
-	decider, at := f.decider.Load(), time.Now() // before the reading: the snapshot is at least as old as this
+	decider, at := f.decider.Load(), f.now() // before the reading: the snapshot is at least as old as this
 	revision, err := f.register.Revision(ctx)
 	if err != nil {
 		return fmt.Errorf("the register cannot be read: %w", err)
@@ -178,7 +179,7 @@ func (f *follower) revision() float64 {
 // age is how many seconds ago the register was last read.
 func (f *follower) age() float64 {
 	if at := f.read.Load(); at != nil {
-		return time.Since(*at).Seconds()
+		return f.now().Sub(*at).Seconds()
 	}
 	return 0
 }

@@ -82,7 +82,7 @@ func following(t *testing.T, b *book) (*follower, *lockedBuffer) {
 		t.Fatal(err)
 	}
 	log := new(lockedBuffer)
-	f := &follower{register: b, log: slog.New(slog.NewTextHandler(log, nil))}
+	f := &follower{register: b, now: time.Now, log: slog.New(slog.NewTextHandler(log, nil))}
 	if err := f.adopt(t.Context(), decider, func() {}); err != nil {
 		t.Fatal(err)
 	}

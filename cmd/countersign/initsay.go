@@ -92,6 +92,7 @@ func (w *initWork) next(out io.Writer) error {
 		{w.file, "the configuration"},
 		{c.Keys.File, "opens every secret of the register: keep a copy where no copy of data is"},
 		{c.Records.Checkpoints.KeyFile, "signs checkpoints; the public half is beside it, for those who verify"},
+		{c.DigestKeyFile(), "makes the digests of queries in the record: without it nobody can tell whether a query was a certain one"},
 		{c.Data, "the register and journals"},
 	} {
 		fmt.Fprintf(&text, "  %s\n      %s\n", made[0], made[1])

@@ -18,7 +18,7 @@ func newKey() *cobra.Command {
 	return o.group("key", "Exchange the keys that seal secrets and tokens", `Exchange keys, without a stop of the server. The key ring, a file of mode 0600, seals what is secret in the register; a sealing
 key of an environment, kept in the register and itself sealed with the ring, seals that environment's access tokens; the
 checkpoint key signs what vouches for the records.`,
-		newKeyList(o), newKeyRotate(o), newKeyReseal(o), newKeyRetire(o), newKeyRotateSealing(o), newKeyCheckpoint(o))
+		newKeyList(o), newKeyRotate(o), newKeyReseal(o), newKeyRetire(o), newKeyRotateSealing(o), newKeyDropSealing(o), newKeyCheckpoint(o))
 }
 
 // ringPlace is one source of keys and what it is for.
@@ -74,11 +74,19 @@ func (p place) ringOf(environment string) (ringPlace, error) {
 	return ringPlace{}, hinted{fmt.Errorf("environment %s has no key file of its own", environment), "leave --environment out: it uses that of the register, " + places[0].where}
 }
 
+// environment names the ring in the record: the first environment that it is for; empty for that of the register.
+func (p ringPlace) environment() string {
+	if len(p.environments) == 0 {
+		return ""
+	}
+	return p.environments[0]
+}
+
 // file is the key file, where keys can be added and dropped. Keys out of a variable are the business of who sets it.
 func (p ringPlace) file() (secret.KeyFile, error) {
 	file, ok := p.source.(secret.KeyFile)
 	if !ok {
-		return file, hinted{errors.New("the keys come from " + p.where), "add a key there, restart the server, and run countersign key reseal"}
+		return file, hinted{errors.New("the keys come from " + p.where), "add a line with a new key at the end of its text, as in a key file: 8 hex digits that no other line has, a space, base64 of 32 random bytes (openssl rand -base64 32); then restart the server and run countersign key reseal"}
 	}
 	file.Rand = rand.Reader
 	return file, nil

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -41,6 +42,9 @@ those of the register.`,
 				id, err := file.Add(s.ctx)
 				if err != nil {
 					return err
+				}
+				if err := s.NoteKeyAdded(s.ctx, s.actor, environment, id); err != nil {
+					return hinted{fmt.Errorf("key %s was added, but not recorded, and nothing is sealed with it yet: %w", keyName(id), err), "countersign key reseal goes on with it"}
 				}
 				err = s.reseal(fmt.Sprintf("key %s added to %s\n", keyName(id), file.Path), keyName(id))
 				if err != nil {
@@ -105,14 +109,18 @@ newest. Backups of the register from before the rotation cannot be opened withou
 				return hinted{fmt.Errorf("%q is not the id of a key", args[0]), "countersign key list shows them: 8 hex digits"}
 			}
 			return o.read(c, func(s *session) error {
-				file, err := s.fileWith(uint32(id))
+				ring, err := s.ringWith(uint32(id))
+				if err != nil {
+					return err
+				}
+				file, err := ring.file()
 				if err != nil {
 					return err
 				}
 				if err := o.confirm(c, fmt.Sprintf("key %s is dropped from %s", args[0], file.Path), args[0]); err != nil {
 					return err
 				}
-				if err := file.Retire(s.ctx, uint32(id), s.SealedWith); errors.Is(err, secret.ErrKeyInUse) {
+				if err := file.Retire(s.ctx, uint32(id), s.lastWords(ring, uint32(id))); errors.Is(err, secret.ErrKeyInUse) {
 					return hinted{err, "countersign key list shows what each key is needed for"}
 				} else if err != nil {
 					return err
@@ -125,12 +133,24 @@ newest. Backups of the register from before the rotation cannot be opened withou
 	return c
 }
 
-// fileWith finds the file that holds a key.
-func (s *session) fileWith(id uint32) (secret.KeyFile, error) {
+// lastWords counts what is sealed with each key, and records the end of one with which nothing is: it is asked last of all
+// before the key is dropped. A key that is used is not recorded, since it stays.
+func (s *session) lastWords(ring ringPlace, id uint32) func(context.Context) (map[uint32]int, error) {
+	return func(ctx context.Context) (map[uint32]int, error) {
+		counts, err := s.SealedWith(ctx)
+		if err == nil && counts[id] == 0 {
+			err = s.NoteKeyRetired(ctx, s.actor, ring.environment(), id)
+		}
+		return counts, err
+	}
+}
+
+// ringWith finds the source of keys that holds a key.
+func (s *session) ringWith(id uint32) (ringPlace, error) {
 	for _, ring := range s.at.ringPlaces() {
 		keys, err := ring.source.Keys(s.ctx)
 		if err != nil {
-			return secret.KeyFile{}, err
+			return ringPlace{}, err
 		}
 		found := false
 		for _, key := range keys {
@@ -138,10 +158,10 @@ func (s *session) fileWith(id uint32) (secret.KeyFile, error) {
 			found = found || key.ID == id
 		}
 		if found {
-			return ring.file()
+			return ring, nil
 		}
 	}
-	return secret.KeyFile{}, hinted{fmt.Errorf("no key file holds key %s", keyName(id)), "countersign key list shows them"}
+	return ringPlace{}, hinted{fmt.Errorf("no key file holds key %s", keyName(id)), "countersign key list shows them"}
 }
 
 func newKeyRotateSealing(o *operator) *cobra.Command {
@@ -150,7 +170,8 @@ func newKeyRotateSealing(o *operator) *cobra.Command {
 		Use:   "rotate-sealing --environment NAME",
 		Short: "Make a new sealing key for an environment's access tokens",
 		Long: `Make a new sealing key for the access tokens of an environment. Tokens that the former key sealed count until they expire; to
-end those of one app at once, use "countersign credential revoke-tokens".`,
+end those of one app at once, use "countersign credential revoke-tokens"; to end all, because a key leaked, "countersign key
+drop-sealing".`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return o.change(c, func(s *session) error {

@@ -91,6 +91,9 @@ func (s *session) setLimit(who, credential string, limit partner.Limit) error {
 	if err != nil {
 		return err
 	}
+	if written.Rate == 0 {
+		s.out.note("a limit of the register stands in the place of the API's own of the same scope, rate and quota together: with a quota alone no rate applies there any more; add --rate to keep one")
+	}
 	return s.showLimits([]limitView{viewLimit(written)})
 }
 

@@ -23,11 +23,12 @@ func newNetworkAllow(o *operator) *cobra.Command {
 		Use:   "allow PARTNER --environment NAME [PREFIX...] [--country CODE]...",
 		Short: "Let a partner call from networks or countries",
 		Long: `Let a partner call an environment, or one API of it, from networks (203.0.113.0/24, 2001:db8::/32; an address alone is a
-network of one) or countries (two letters of ISO 3166-1). With both, a caller has to fit one of each.
+network of one) or countries (two letters of ISO 3166-1). With both, a caller has to fit one of each. Where an API's addresses are
+required, which is the default, a country alone lets nobody in: a network has to be named, too.
 
 ` + whoHelp,
 		Example: `  countersign network allow "Example Bank" --environment production 203.0.113.0/24 --note "data centre 1" --wait
-  countersign network allow "Example Bank" --environment production --country DE --country AT`,
+  countersign network allow "Example Bank" --environment production 198.51.100.0/22 --country DE --country AT`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: completePartner(o),
 		RunE: func(c *cobra.Command, args []string) error {

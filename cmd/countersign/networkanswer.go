@@ -81,6 +81,7 @@ func (a networkAnswer) print(b *strings.Builder) {
 		from += " in " + a.Country
 	}
 	fmt.Fprintf(b, "%s/%s from %s: %s (addresses: %s)\n", a.Environment, a.API, from, outcome, a.Addresses)
+	held := false
 	for _, r := range a.Rules {
 		what := "does not hold it"
 		switch {
@@ -90,5 +91,9 @@ func (a networkAnswer) print(b *strings.Builder) {
 			what = "holds it"
 		}
 		fmt.Fprintf(b, "  %s %s\n", r.Network, what)
+		held = held || r.Matches
+	}
+	if held && !a.Allowed && a.Addresses == "required" && a.Reason == access.AddressNotListed.String() {
+		b.WriteString("  a country alone lets nobody in where addresses are required: a network has to hold it, too\n")
 	}
 }

@@ -131,6 +131,7 @@ var advice = []struct {
 	hint string
 }{
 	{registry.ErrFourEyes, "let another user of the operating system approve it; the record names both"},
+	{registry.ErrState, "countersign partner show PARTNER tells how its reviews and credentials stand, and countersign audit changes how they came to that"},
 	{registry.ErrActor, "the record needs the name of an operator"},
 	{store.ErrBusy, "another command is writing; try again"},
 	{store.ErrReadOnly, "run it as the user that the data folder belongs to, and look whether the disk is mounted read-only"},

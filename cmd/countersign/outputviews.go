@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -82,18 +81,32 @@ func viewCredential(c partner.Credential, now time.Time) credentialView {
 	return v
 }
 
+// within is v as its partner and the review in its environment leave it: where either is closed for good, nothing of it counts.
+func (v credentialView) within(closed bool, reviews []partner.Review) credentialView {
+	if v.revoked() || !closed && !slices.ContainsFunc(reviews, func(r partner.Review) bool {
+		return r.PartnerID == v.PartnerID && r.Environment == v.Environment && r.State == partner.ReviewClosed
+	}) {
+		return v
+	}
+	v.State = "closed"
+	for i := range v.Versions {
+		v.Versions[i].Live = false
+	}
+	return v
+}
+
 func (v credentialView) revoked() bool { return !v.RevokedAt.IsZero() }
 
 // span says when a version counts, for people.
 func (v versionView) span() string {
-	from, to := "the beginning", "revoked"
+	from, to := "", "until revoked"
 	if !v.NotBefore.IsZero() {
-		from = when(v.NotBefore)
+		from = "from " + when(v.NotBefore) + " "
 	}
 	if !v.NotAfter.IsZero() {
-		to = when(v.NotAfter)
+		to = "until " + when(v.NotAfter)
 	}
-	return fmt.Sprintf("from %s until %s", from, to)
+	return from + to
 }
 
 type networkView struct {

@@ -15,7 +15,7 @@ func newPartner() *cobra.Command {
 Every change is recorded with the user of the operating system as its actor: a local command trusts the system about who
 that is. A review is never approved by the user who asked for it.`,
 		newPartnerAdd(o), newPartnerList(o), newPartnerShow(o),
-		newReviewStep(o, requestAccess), newReviewStep(o, approveAccess), newReviewStep(o, suspendAccess), newReviewStep(o, resumeAccess),
+		newReviewStep(o, requestAccess), newReviewStep(o, approveAccess), newReviewStep(o, suspendAccess), newReviewStep(o, resumeAccess), newReviewStep(o, withdrawAccess),
 		newPartnerClose(o), newPartnerUnlock(o))
 }
 

@@ -28,6 +28,12 @@ for the review does not approve it: the actor is the user of the operating syste
 	resumeAccess = reviewStep{"resume", "Admit a suspended partner again",
 		`Admit a suspended partner again. Its approval still stands; nobody has to approve anew.`,
 		"resumed", (*registry.Registry).Resume}
+	withdrawAccess = reviewStep{"withdraw", "Take an approval back, or a request for one",
+		`Take an approval back that should not have been given, or a request for one: every request of the partner in the environment
+is refused from now on, as if nobody had ever asked for its review. Admitting it again takes a new request and another
+person's approval; its credentials, networks and limits stay, and count again with that: revoke or remove what should not.
+"countersign partner suspend" is for a while, "countersign partner close" for good.`,
+		"withdrawn; nobody has asked for a review", (*registry.Registry).WithdrawReview}
 )
 
 func newReviewStep(o *operator, step reviewStep) *cobra.Command {
@@ -69,5 +75,5 @@ func (s *session) showReview(partnerID, environment, said string) error {
 			return s.out.show(viewReview(r), "%s in %s", said, environment)
 		}
 	}
-	return registry.ErrNotFound
+	return s.out.show(map[string]string{"partner_id": partnerID, "environment": environment, "state": ""}, "%s in %s", said, environment)
 }

@@ -66,7 +66,7 @@ func (s *session) page(p partner.Partner) (partnerPage, error) {
 	}
 	now := time.Now()
 	page.Reviews, page.Networks = views(reviews, viewReview), views(networks, viewNetwork)
-	page.Credentials = views(credentials, func(c partner.Credential) credentialView { return viewCredential(c, now) })
+	page.Credentials = views(credentials, func(c partner.Credential) credentialView { return viewCredential(c, now).within(p.Closed, reviews) })
 	page.Limits = views(limits, viewLimit)
 	return page, nil
 }

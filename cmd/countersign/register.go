@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"countersign.dev/internal/config"
@@ -32,13 +33,17 @@ func openRegister(ctx context.Context, dir string, create bool) (*registry.Regis
 	if err != nil {
 		return nil, nil, err
 	}
-	return openStore(ctx, path, registry.Config{Ring: ring})
+	var own []string
+	if create { // dev, which has its locks
+		own = devEnvironments
+	}
+	return openStore(ctx, path, registry.Config{Ring: ring}, own...)
 }
 
 // openRegisterOf opens the register that a configuration names, with the keys that it names, for some of its environments;
 // nil: for all. The keys of other environments are not looked at: their secrets can neither be made nor read through the
 // registry that is returned. It never makes a register. The caller closes the store after the last use of the registry.
-func openRegisterOf(ctx context.Context, cfg *config.Config, environments []string) (*registry.Registry, *sqlite.DB, error) {
+func openRegisterOf(ctx context.Context, cfg *config.Config, environments []string, now func() time.Time) (*registry.Registry, *sqlite.DB, error) {
 	if _, err := os.Lstat(cfg.RegisterFile()); err != nil {
 		return nil, nil, hinted{fmt.Errorf("no register: %w", err), "countersign init makes one"}
 	}
@@ -57,7 +62,7 @@ func openRegisterOf(ctx context.Context, cfg *config.Config, environments []stri
 		}
 		rings[environment] = opened[source]
 	}
-	return openStore(ctx, cfg.RegisterFile(), registry.Config{RingOf: func(environment string) registry.Sealer { return rings[environment] }})
+	return openStore(ctx, cfg.RegisterFile(), registry.Config{Now: now, RingOf: func(environment string) registry.Sealer { return rings[environment] }}, environments...)
 }
 
 func keyRing(ctx context.Context, source secret.KeySource) (*secret.Ring, error) {
@@ -68,22 +73,58 @@ func keyRing(ctx context.Context, source secret.KeySource) (*secret.Ring, error)
 	return ring, err
 }
 
-// openStore opens a register's file; cfg has the ring or rings.
-func openStore(ctx context.Context, path string, cfg registry.Config) (*registry.Registry, *sqlite.DB, error) {
+// openStore opens a register's file; cfg has the ring or rings, and a clock unless it is the system's.
+// own are environments whose locks the caller has itself.
+func openStore(ctx context.Context, path string, cfg registry.Config, own ...string) (*registry.Registry, *sqlite.DB, error) {
 	hasher, err := secret.NewHasher(secret.HasherConfig{Rand: rand.Reader})
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path})
+	var convert func() error
+	if filepath.Base(path) == "countersign.db" { // else the draft of a restore, which has every lock itself
+		convert = func() error { return unservedBut(filepath.Dir(path), own) }
+	}
+	store, err := sqlite.Open(ctx, sqlite.Config{Path: path, Convert: convert})
 	if err != nil {
 		return nil, nil, err
 	}
-	cfg.Store, cfg.Hasher, cfg.Now, cfg.Rand = registry.Adapt(store), hasher, time.Now, rand.Reader
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	cfg.Store, cfg.Hasher, cfg.Rand = registry.Adapt(store), hasher, rand.Reader
 	r, err := registry.New(cfg)
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
 	return r, store, nil
+}
+
+// lockOfOld is the lock of a whole data folder, as version 0.1 held it.
+const lockOfOld = "lock"
+
+// unservedBut refuses where a server runs on the data folder that is not the caller: it may be of the version that made the
+// register, and would not be able to read it any more.
+func unservedBut(data string, own []string) error {
+	served, err := servedFrom(data)
+	if err != nil {
+		return err
+	}
+	if lock := filepath.Join(data, lockOfOld); exists(lock) { // left behind where it is free
+		held, err := lockHeld(lock)
+		if err != nil {
+			return err
+		}
+		if held {
+			served = append(served, serving{Environment: "every environment"})
+		}
+	}
+	for _, one := range served {
+		if !slices.Contains(own, one.Environment) {
+			return hinted{fmt.Errorf("the register is an older version's, and a server of %s runs on it: it is not converted", one.Environment),
+				"stop every server on " + data + " and make a backup, then start the new version; or use the older version's commands meanwhile"}
+		}
+	}
+	return nil
 }
 
 // part is the register for some environments alone: whoever follows it never sees a secret of another one.

@@ -11,7 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
+	"countersign.dev/internal/audit/checkpoint"
 	"countersign.dev/internal/secret"
 	"countersign.dev/internal/store/sqlite"
 	"github.com/spf13/cobra"
@@ -29,11 +31,14 @@ func newRestore() *cobra.Command {
 		Use:   "restore --from DIR",
 		Short: "Put a backup of the register in its place",
 		Long: `Put a backup of the register in its place, after it has been verified: its digest, its pages, its record of changes against its
-manifest and every row, and that the key ring holds the keys which it takes. No server may run on the data folder.
+manifest and every row, and that the key ring holds the keys which it takes. No server may run on the data folder, and no other
+command should: what it changes meanwhile would be in the former register.
 
 A register that is there is left alone, unless --replace is given: then it is renamed, not removed. What was changed since the
-backup is not in it: secrets that were rotated count again, and what was revoked since is live. Checkpoints that were signed
-since tell so, and "countersign audit verify" says which changes are missing.`,
+backup is not in it: secrets that were rotated count again, and what was revoked since is live. The restore is itself a change,
+register.restored, with whoever did it. Checkpoints that were signed since the backup contradict the register from now on, and
+nothing more is signed in their book: the answer says which file to move aside before the start, so that a new book begins.
+Keep the old one: it is the proof of what the former register held.`,
 		Example: "  countersign restore --from /mnt/backup/countersign-2026-11-20 --replace",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -56,6 +61,14 @@ since tell so, and "countersign audit verify" says which changes are missing.`,
 	_ = c.MarkFlagRequired("from")
 	_ = c.MarkFlagDirname("from")
 	return c
+}
+
+// restoredView is what a restore came to.
+type restoredView struct {
+	Register      string `json:"register"`
+	Revision      uint64 `json:"revision"`                // of the backup; the restore itself is the next
+	Former        string `json:"former,omitempty"`        // where the register that was there is now
+	Contradicting string `json:"contradicting,omitempty"` // book of checkpoints that knows changes which are missing now
 }
 
 // run verifies first and moves last, so that a restore that fails leaves what was there.
@@ -90,16 +103,40 @@ func (r *restoreOptions) run(c *cobra.Command, o *operator, at place, out *outpu
 	if err != nil {
 		return err
 	}
-	view := struct {
-		Register string `json:"register"`
-		Revision uint64 `json:"revision"`
-		Former   string `json:"former,omitempty"` // where the register that was there is now
-	}{at.register, made.Revision, moved}
-	text := fmt.Sprintf("%s: restored, revision %d; its record of changes is one chain", at.register, made.Revision)
+	view := restoredView{at.register, made.Revision, moved, at.outrun(made.Revision)}
+	text := fmt.Sprintf("%s: restored, revision %d; its record of changes is one chain\nthe restore itself is change %d", at.register, made.Revision, made.Revision+1)
 	if moved != "" {
 		text += "\nwhat was there is now " + moved
 	}
+	if view.Contradicting != "" {
+		text += fmt.Sprintf("\n%s has signed changes that are not in it; to have it anchored again, move that file aside and keep it:\n  mv %s %s",
+			view.Contradicting, shellQuote(view.Contradicting), shellQuote(view.Contradicting+".until-"+time.Now().UTC().Format("20060102T150405")))
+	}
 	return out.show(view, "%s", text)
+}
+
+// outrun is the book of checkpoints that has signed a change after a revision; empty where none has, or none can be read: the
+// server says so then.
+func (p place) outrun(revision uint64) string {
+	if p.config == nil || p.config.Records.Checkpoints == nil {
+		return ""
+	}
+	path := filepath.Join(p.config.Records.Checkpoints.Dir, checkpoint.FileName(checkpoint.Changes))
+	if !exists(path) {
+		return ""
+	}
+	signer, err := checkpoint.LoadKey(nil, p.config.Records.Checkpoints.KeyFile)
+	if err != nil {
+		return ""
+	}
+	book, err := checkpoint.OpenBook(checkpoint.BookConfig{Dir: p.config.Records.Checkpoints.Dir, Record: checkpoint.Changes, Signer: signer, Log: discard()})
+	if err != nil {
+		return ""
+	}
+	if last, ok, err := book.Last(); err != nil || !ok || last.Seq <= revision {
+		return ""
+	}
+	return path
 }
 
 func exists(path string) bool {

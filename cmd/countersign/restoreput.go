@@ -10,20 +10,25 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"countersign.dev/internal/registry"
 )
 
-// put copies the backup beside the register, verifies the copy, renames what is there, and gives the copy its name.
+// put copies the backup beside the register, verifies the copy, writes into it that it is a restored one, renames what is
+// there, and gives the copy its name: no moment has a restored register whose record does not say so.
 func (r *restoreOptions) put(ctx context.Context, at place, made manifest) (former string, err error) {
 	draft := at.register + ".restoring"
 	if err := copyFile(ctx, filepath.Join(r.from, backupRegister), draft); err != nil {
 		return "", hinted{fmt.Errorf("copy the backup: %w", err), "if no other restore is at work, remove " + draft}
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(draft)
-		}
-	}()
+	defer func() { err = errors.Join(err, sweepDraft(draft, err != nil)) }()
+	if err := sweepDraft(draft, false); err != nil { // of a restore that was killed
+		return "", err
+	}
 	if err := verifyBackup(ctx, draft, made); err != nil {
+		return "", err
+	}
+	if err := noteRestored(ctx, draft, made); err != nil {
 		return "", err
 	}
 	if former, err = setAside(at.register); err != nil {
@@ -33,6 +38,41 @@ func (r *restoreOptions) put(ctx context.Context, at place, made manifest) (form
 		return former, fmt.Errorf("the register that was there is now %s: %w", former, err)
 	}
 	return former, syncFolder(filepath.Dir(at.register))
+}
+
+// sweepDraft removes what the engine keeps beside a draft, and the draft itself where it is of no use.
+func sweepDraft(draft string, whole bool) error {
+	names := []string{draft + "-wal", draft + "-shm", draft + ".lock"}
+	if whole {
+		names = append(names, draft)
+	}
+	var failures []error
+	for _, name := range names {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			failures = append(failures, err)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+// noteRestored writes into the draft's record of changes where it comes from, and leaves the draft as one whole file.
+func noteRestored(ctx context.Context, draft string, made manifest) error {
+	whole, err := filepath.Abs(draft)
+	if err != nil {
+		return err
+	}
+	r, db, err := openStore(ctx, whole, registry.Config{RingOf: func(string) registry.Sealer { return nil }})
+	if err != nil {
+		return err
+	}
+	err = errors.Join(r.NoteRestored(ctx, localActor(), made.MadeAt, made.Revision), db.Close())
+	if err == nil && exists(draft+"-wal") {
+		err = errors.New("a part of it is in another file still")
+	}
+	if err != nil {
+		return fmt.Errorf("record that the register is restored: %w", err)
+	}
+	return nil
 }
 
 // setAside renames a register with the files that belong to it: a log that stayed, even without its register, would be taken

@@ -43,17 +43,30 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if errors.Is(err, errRefused) {
 		return exitRefused
 	}
-	complain(errOut, err, wantsJSON(command))
+	complain(errOut, err, wantsJSON(command, args))
 	if c := (coded{}); errors.As(err, &c) {
 		return c.code
 	}
 	return exitFailed
 }
 
-// wantsJSON reports whether a command was asked to answer in JSON; its errors are told so, too.
-func wantsJSON(c *cobra.Command) bool {
-	f := c.Flag("output")
-	return f != nil && f.Value.String() == "json"
+// wantsJSON reports whether a command was asked to answer in JSON; its errors are told so, too. Where the flags could not be read
+// to their end, the line is searched: what asks for JSON may stand behind the mistake.
+func wantsJSON(c *cobra.Command, args []string) bool {
+	if f := c.Flag("output"); f != nil && f.Changed {
+		return f.Value.String() == "json"
+	}
+	for i, arg := range args {
+		switch arg {
+		case "--":
+			return false
+		case "-ojson", "-o=json", "--output=json":
+			return true
+		case "-o", "--output":
+			return i+1 < len(args) && args[i+1] == "json"
+		}
+	}
+	return false
 }
 
 // complain says what went wrong and what to do next. A standard error that nobody empties does not keep the program from
@@ -96,7 +109,10 @@ func newRoot() *cobra.Command {
 		newVerify(),
 		newCall(),
 		newCaller(),
+		newExplain(),
+		newProfile(),
 		newSigningProxy(),
+		newSnippet(),
 		newPartner(),
 		newCredential(),
 		newNetwork(),
@@ -109,5 +125,6 @@ func newRoot() *cobra.Command {
 		newMan(),
 		newVersion(),
 	)
+	plainArgs(root)
 	return root
 }

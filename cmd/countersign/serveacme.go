@@ -5,14 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"countersign.dev/internal/acme"
 	"countersign.dev/internal/config"
 )
 
-// acmeManagers keep certificates that come by themselves, over the generations. The reloading goroutine is its only user, once that
-// runs.
+// acmeManagers keep certificates that come by themselves, over the generations. The reloading goroutine is the only one that
+// changes them, once that runs; readiness and metrics look on.
 type acmeManagers struct {
+	mu    sync.Mutex
 	known map[string]*acmeManager // by what they were made of
 }
 
@@ -24,6 +28,8 @@ type acmeManager struct {
 
 // use has a listener's certificates come by themselves.
 func (m *acmeManagers) use(s *server, p *tlsPrint, address string, c *config.ACME) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	key := fmt.Sprintf("%q", append([]string{address, c.Directory, c.CAFile, c.Email, c.Storage}, slices.Sorted(slices.Values(c.Domains))...))
 	one := m.known[key]
 	if one == nil {
@@ -53,6 +59,8 @@ func (m *acmeManagers) settle(s *server, b *blueprint) {
 			used[d.tls.acme] = true
 		}
 	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for key, one := range m.known {
 		switch {
 		case !used[key]:
@@ -68,6 +76,33 @@ func (m *acmeManagers) settle(s *server, b *blueprint) {
 	}
 }
 
+// states are the names of all listeners with their certificates, by name.
+func (m *acmeManagers) states() []acme.State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []acme.State
+	for _, one := range m.known {
+		all = append(all, one.States()...)
+	}
+	slices.SortFunc(all, func(a, b acme.State) int { return strings.Compare(a.Domain, b.Domain) })
+	return all
+}
+
+// trouble says which certificates do not come. It is no reason to be taken out of service: the authority's question has to arrive.
+func (m *acmeManagers) trouble(now time.Time) error {
+	var found []string
+	for _, one := range m.states() {
+		if err := one.Trouble(now); err != nil {
+			found = append(found, err.Error())
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(found, "; "))
+}
+
+// drop ends one. The caller holds mu.
 func (m *acmeManagers) drop(key string, one *acmeManager) {
 	if one.end != nil {
 		one.end()
@@ -78,6 +113,8 @@ func (m *acmeManagers) drop(key string, one *acmeManager) {
 
 // Close ends all of them.
 func (m *acmeManagers) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for key, one := range m.known {
 		m.drop(key, one)
 	}

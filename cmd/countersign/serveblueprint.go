@@ -26,6 +26,10 @@ func (s *server) blueprint(cfg *config.Config) (*blueprint, error) {
 	for _, name := range s.environments {
 		e := cfg.Environment(name)
 		w, err := s.worldOf(e, schemes)
+		if err == nil && e.Captures.Enabled {
+			err = w.keepCaptures(&capturePrint{keep: e.Captures.Keep, keys: cfg.KeySource(cfg.KeysOf(name))},
+				func(api string) (*profilePrint, error) { return profileOf(*e.API(api).Profile) })
+		}
 		if err != nil {
 			return nil, fmt.Errorf("environment %s: %w", name, err)
 		}

@@ -76,7 +76,7 @@ func (c *checkpoints) open(dir, record string, signer *checkpoint.Signer, head f
 // changesHead is the end of the state-change record.
 func (c *checkpoints) changesHead() (checkpoint.Anchor, error) {
 	head, err := c.s.register.Head(context.Background())
-	return checkpoint.Anchor{Record: checkpoint.Changes, ID: head.Record, Seq: head.Seq, Hash: head.Hash, At: time.Now().UTC()}, err
+	return checkpoint.Anchor{Record: checkpoint.Changes, ID: head.Record, Seq: head.Seq, Hash: head.Hash, At: c.s.now().UTC()}, err
 }
 
 // decisionsHead is the end of what is durable of the decision record.
@@ -115,7 +115,7 @@ func (c *checkpoints) round() {
 	defer c.mu.Unlock()
 	var failures []error
 	for _, one := range c.books {
-		if err := one.book.Add(one.head); err != nil {
+		if err := one.anchor(); err != nil {
 			failures = append(failures, err)
 		}
 	}
@@ -127,6 +127,17 @@ func (c *checkpoints) round() {
 		c.s.log.Info("checkpoints are signed again")
 	}
 	c.signed.Store(time.Now().Unix())
+}
+
+// anchor signs the record's end. A record without an entry, as a new register has, is nothing that could be vouched for; one that
+// has become empty contradicts its book.
+func (one anchored) anchor() error {
+	if a, err := one.head(); err == nil && a.Seq == 0 {
+		if _, signed, err := one.book.Last(); err != nil || !signed {
+			return err
+		}
+	}
+	return one.book.Add(one.head)
 }
 
 // fail keeps a failure and logs each new one once.

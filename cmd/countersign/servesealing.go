@@ -26,7 +26,7 @@ func (k *sealing) run(ctx context.Context, tick <-chan time.Time) {
 		case <-ctx.Done():
 			return
 		case <-tick:
-			if err := k.look(ctx, time.Now(), time.Duration(k.every())); err != nil && ctx.Err() == nil {
+			if err := k.look(ctx, k.s.now(), time.Duration(k.every())); err != nil && ctx.Err() == nil {
 				k.s.log.Error("a sealing key was not replaced; it is tried again", "cause", err.Error())
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"countersign.dev/internal/acme"
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/config"
 	"countersign.dev/internal/registry"
@@ -20,6 +21,7 @@ type server struct {
 	file   string
 	scope  string
 	served []string // nil: every environment
+	renew  bool     // a damaged decision record is set aside
 	level  *slog.LevelVar
 	echo   *audit.Echo
 
@@ -42,7 +44,7 @@ func newServer(o *serveOptions, cfg *config.Config, errOut io.Writer) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	s := &server{file: o.config, scope: scope, served: served, cfg: cfg, level: new(slog.LevelVar), echo: audit.NewEcho(errOut)}
+	s := &server{file: o.config, scope: scope, served: served, renew: o.renew, cfg: cfg, level: new(slog.LevelVar), echo: audit.NewEcho(errOut)}
 	s.level.Set(logLevel(cfg.Log.Level))
 	s.rotateEvery.Store(int64(cfg.Sealing.RotateEvery))
 	environments := served
@@ -72,19 +74,19 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	register, store, err := openRegisterOf(ctx, s.cfg, s.served)
+	register, store, err := openRegisterOf(ctx, s.cfg, s.served, s.now)
 	if err != nil {
 		return err
 	}
 	s.atEnd(store)
 	s.atEnd(lastCheckpoint{s})
-	if err := s.openRecords(s.recordConfig(), s.cfg.DigestKeyFile()); err != nil {
+	if err := s.openDecisions(); err != nil {
 		return err
 	}
 	if err := s.openLimiter(filepath.Join(s.dir, "quotas"+s.scope), s.cfg.Memory.LimiterEntries); err != nil {
 		return err
 	}
-	if err := s.openReplay(s.scope); err != nil {
+	if err := s.openReplay(s.scope, s.cfg.Replay.Durability == "sync"); err != nil {
 		return err
 	}
 	if err := s.follow(register, part{register, s.environments}); err != nil {
@@ -127,6 +129,9 @@ func (s *server) serve(ctx context.Context) error {
 	}
 	if err := s.reload.announce(s); err != nil {
 		return err
+	}
+	if acme.Built {
+		s.expect("acme", false, func() error { return s.acme.trouble(s.now()) })
 	}
 	if s.cfg.Ops.Listen != "" {
 		if err := s.listenOps(s.cfg.Ops.Listen, "choose a free address for ops.listen in "+s.file); err != nil {

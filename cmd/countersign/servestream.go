@@ -42,7 +42,7 @@ func (s *server) openStreams() error {
 		}
 	}
 	if cfg.File != "" {
-		sink, err := stream.NewFile(stream.FileConfig{Path: cfg.File})
+		sink, err := stream.NewFile(stream.FileConfig{Path: cfg.File, MaxSize: cfg.FileSize, Keep: cfg.FileKeep})
 		if err == nil {
 			all["file"], err = s.stream("file", sink)
 		}
@@ -72,7 +72,7 @@ func (s *server) stream(name string, sink stream.Sink) (*stream.Streamer, error)
 	ticker := time.NewTicker(streamEvery)
 	one, err := stream.New(stream.Config{
 		Dir: s.recordConfig().Dir, Changes: s.register, Sink: sink, Position: filepath.Join(s.dir, "stream-"+name+s.scope),
-		Tick: ticker.C, Now: time.Now, Log: s.log,
+		Tick: ticker.C, Now: s.now, Log: s.log,
 	})
 	if err != nil {
 		ticker.Stop()
@@ -105,20 +105,24 @@ func (t *streams) trouble() error {
 	return nil
 }
 
-// hold keeps a segment that a stream has not read yet from being removed because of its age.
+// hold keeps a segment that a stream has not confirmed yet from being removed because of its age; records.stream.hold bounds it.
 func (t *streams) hold(_, last uint64) string {
 	if t.opened.Load() == nil {
 		return "the server is starting"
 	}
 	for name, one := range t.running() {
-		if one.Counters().Read < last {
-			return "the stream to " + name + " has not read it yet"
+		if one.Counters().Decisions < last {
+			return "the stream to " + name + " has not confirmed it yet"
 		}
 	}
 	return ""
 }
 
 func syslogOf(c *config.Syslog) (*stream.Syslog, error) {
+	to := stream.SyslogConfig{Address: c.Address, Plain: c.Plain, Host: c.Host, Enterprise: uint32(c.Enterprise), Patience: c.Timeout}
+	if c.Plain {
+		return stream.NewSyslog(to)
+	}
 	policy := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if c.CAFile != "" {
 		text, err := readBounded(c.CAFile, maxProfile)
@@ -137,5 +141,6 @@ func syslogOf(c *config.Syslog) (*stream.Syslog, error) {
 		}
 		policy.Certificates = []tls.Certificate{*pair}
 	}
-	return stream.NewSyslog(stream.SyslogConfig{Address: c.Address, TLS: policy})
+	to.TLS = policy
+	return stream.NewSyslog(to)
 }

@@ -45,7 +45,7 @@ Nothing is sent. The secret comes from a file or from $COUNTERSIGN_SECRET, never
 					return err
 				}
 			}
-			return printFields(c.OutOrStdout(), fields, format)
+			return printSigned(c.OutOrStdout(), request, fields, format)
 		},
 	}
 	o.flags(c)
@@ -53,7 +53,7 @@ Nothing is sent. The secret comes from a file or from $COUNTERSIGN_SECRET, never
 	f.StringVarP(&keyID, "key-id", "k", "", "the API token, or whatever the profile calls the key id")
 	f.StringVar(&nonce, "nonce", "", "nonce, for profiles that have one; random unless given")
 	f.Int64Var(&at, "at", 0, "Unix `SECONDS` to sign for instead of now")
-	f.StringVarP(&format, "output", "o", "headers", "`FORMAT`: headers or json")
+	f.StringVarP(&format, "output", "o", "headers", "`FORMAT`: headers, json, or, for profiles that sign elsewhere, target or body: what is to be sent")
 	return c
 }
 
@@ -81,6 +81,34 @@ func printInput(w io.Writer, s *scheme.Scheme, request *scheme.Request, p *schem
 	return err
 }
 
+// printSigned prints what signing adds to a request: headers, or the target or body that carries the signature.
+func printSigned(w io.Writer, request *scheme.Request, fields []scheme.Field, format string) error {
+	signed, err := scheme.Apply(request, fields)
+	if err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	elsewhere := ""
+	for _, f := range fields {
+		switch f.In {
+		case scheme.InQuery:
+			elsewhere = "target"
+		case scheme.InForm, scheme.InJSON:
+			elsewhere = "body"
+		}
+	}
+	switch {
+	case format == "target":
+		_, err = fmt.Fprintln(w, signed.Target)
+		return err
+	case format == "body":
+		_, err = w.Write(signed.Body)
+		return err
+	case elsewhere != "":
+		return hinted{fmt.Errorf("this profile signs in the %s, not in headers", elsewhere), "print the one to send with --output " + elsewhere}
+	}
+	return printFields(w, fields, format)
+}
+
 func printFields(w io.Writer, fields []scheme.Field, format string) error {
 	switch format {
 	case "headers":
@@ -97,7 +125,7 @@ func printFields(w io.Writer, fields []scheme.Field, format string) error {
 		}
 		return json.NewEncoder(w).Encode(object)
 	}
-	return hinted{fmt.Errorf("unknown output format %q", format), "headers or json"}
+	return hinted{fmt.Errorf("unknown output format %q", format), "headers, json, target or body"}
 }
 
 func canonical(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }

@@ -27,6 +27,7 @@ type signingOptions struct {
 	headers              []string
 	bodyFile             string
 	showInput            bool
+	vars, parts          map[string]string
 }
 
 func (o *signingOptions) flags(c *cobra.Command) {
@@ -38,6 +39,8 @@ func (o *signingOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.host, "host", "", "`HOST`, for profiles that sign it")
 	f.StringArrayVarP(&o.headers, "header", "H", nil, "header `LINE` of the request, or @FILE with such lines; may be repeated")
 	f.StringVarP(&o.bodyFile, "body-file", "d", "", "`FILE` with the body, byte for byte; - for standard input")
+	f.StringToStringVar(&o.vars, "var", nil, "`NAME=VALUE` that the profile asks its user for; may be repeated")
+	f.StringToStringVar(&o.parts, "secret-part", nil, "`NAME=FILE` with a further part of the secret, mode 0600, for profiles that have some; may be repeated")
 	f.BoolVar(&o.showInput, "show-input", false, "also print the bytes that are signed, quoted, on standard error")
 }
 
@@ -57,10 +60,28 @@ func (o *signingOptions) load(c *cobra.Command) (*scheme.Scheme, scheme.Key, *sc
 		return nil, key, nil, err
 	}
 	defer clear(text)
-	if key, err = s.NewKey(text); err != nil {
-		return nil, key, nil, fmt.Errorf("the secret does not fit profile %s: %w", s.Name(), err)
+	if key, err = o.key(s, text); err != nil {
+		return nil, key, nil, err
 	}
 	return s, key, request, nil
+}
+
+// key makes the key of a secret, and of its further parts where the profile has some.
+func (o *signingOptions) key(s *scheme.Scheme, text []byte) (scheme.Key, error) {
+	parts := map[string][]byte{}
+	for name, file := range o.parts {
+		part, err := (&signingOptions{secretFile: file}).secret()
+		if err != nil {
+			return scheme.Key{}, fmt.Errorf("part %s of the secret: %w", name, err)
+		}
+		defer clear(part)
+		parts[name] = part
+	}
+	key, err := s.NewKeyParts(text, parts)
+	if err != nil {
+		return key, fmt.Errorf("the secret does not fit profile %s: %w", s.Name(), err)
+	}
+	return key, nil
 }
 
 // loadScheme takes a shipped name first, then a file.
@@ -123,7 +144,7 @@ func (o *signingOptions) request(in io.Reader) (*scheme.Request, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the body: %w", err)
 	}
-	return &scheme.Request{Method: o.method, Target: o.target, Scheme: "https", Host: o.host, Header: header, Body: body}, nil
+	return &scheme.Request{Method: o.method, Target: o.target, Scheme: "https", Host: o.host, Header: header, Body: body, Vars: o.vars}, nil
 }
 
 // readHeaders reads "Name: value" lines, and the lines of @FILE, which is what `sign` prints.

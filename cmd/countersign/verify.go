@@ -33,6 +33,9 @@ func newVerify() *cobra.Command {
 			}
 			var p scheme.Presented
 			fault := s.Parse(request, &p)
+			if fault == nil {
+				fault = s.ParseBody(request, &p)
+			}
 			if fault == nil && o.showInput {
 				if err := printInput(c.ErrOrStderr(), s, request, &p); err != nil {
 					return err

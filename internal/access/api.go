@@ -131,6 +131,8 @@ func (a *API) check() error {
 		return bad("a signed API needs a profile")
 	case a.Protocol == Signed && !a.Scheme.HasKeyID():
 		return bad("the profile %s names no key id, so that nobody could be told apart", a.Scheme.Name())
+	case a.Protocol == Signed && (a.Scheme.InBody() || len(a.Scheme.Vars()) > 0 || len(a.Scheme.Secrets()) > 0):
+		return bad("the profile %s is for callers only: it needs the body, variables or parts of a secret before a request can be decided on", a.Scheme.Name())
 	case a.Protocol == Signed && max(a.Window, a.Scheme.Window()) > MaxWindow:
 		return bad("a window of %s is wider than %s", max(a.Window, a.Scheme.Window()), MaxWindow)
 	case a.Protocol == Signed && !a.Scheme.HasTime() && a.Replay != ReplayOff:

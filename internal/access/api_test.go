@@ -9,6 +9,7 @@ import (
 	"countersign.dev/internal/access"
 	"countersign.dev/profile"
 	"countersign.dev/profile/library"
+	"countersign.dev/scheme"
 )
 
 func TestSettingsThatNobodyCouldServeAreRefused(t *testing.T) {
@@ -32,6 +33,13 @@ uncovered: [method, path, query, time]
 	}
 	plain := func() access.API {
 		return access.API{Name: "card", Environment: "sandbox", Protocol: access.Signed, BasePaths: []string{"/api/v1"}, Scheme: finci}
+	}
+	shipped := func(name string) *scheme.Scheme {
+		s, err := library.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
 	}
 	now := func() time.Time { return start }
 	guard := &fakeGuard{}
@@ -57,6 +65,8 @@ uncovered: [method, path, query, time]
 		{"no protocol", func(a *access.API) { a.Protocol = 0 }, "signed or takes tokens"},
 		{"no profile", func(a *access.API) { a.Scheme = nil }, "profile"},
 		{"a profile without a key id", func(a *access.API) { a.Scheme = anonymous }, "key id"},
+		{"a profile that takes the time from the body", func(a *access.API) { a.Scheme = shipped("kraken") }, "for callers only"},
+		{"a profile with a secret of two parts", func(a *access.API) { a.Scheme = shipped("oauth1") }, "for callers only"},
 		{"a negative window", func(a *access.API) { a.Window = -1 }, "negative"},
 		{"a window that the guard does not remember", func(a *access.API) { a.Window = access.MaxWindow + 1 }, "wider"},
 	} {

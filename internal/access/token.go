@@ -10,6 +10,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -42,6 +43,16 @@ type sealingKey struct {
 	aead    cipher.AEAD
 	data    []byte // associated data
 	retired bool
+	latest  uint64 // expiry in Unix milliseconds of the last token that it may have sealed
+}
+
+// latestExpiry bounds what a retired key opens by what it can have sealed until then, so that retiring a key that has leaked
+// ends what its thief makes of it a lifetime later, whatever he writes into it. One that seals has no bound.
+func latestExpiry(k partner.SealingKey) uint64 {
+	if k.RetiredAt.IsZero() {
+		return math.MaxUint64
+	}
+	return uint64(max(0, k.RetiredAt.Add(partner.MaxTokenLifetime).UnixMilli()))
 }
 
 func buildSealingKeys(keys []partner.SealingKey, environment string) ([]sealingKey, error) {
@@ -60,7 +71,8 @@ func buildSealingKeys(keys []partner.SealingKey, environment string) ([]sealingK
 		if err != nil {
 			return nil, fmt.Errorf("sealing key %d: %w", k.ID, err)
 		}
-		built = append(built, sealingKey{id: k.ID, aead: aead, data: tokenData(environment), retired: !k.RetiredAt.IsZero()})
+		built = append(built, sealingKey{id: k.ID, aead: aead, data: tokenData(environment),
+			retired: !k.RetiredAt.IsZero(), latest: latestExpiry(k)})
 	}
 	return built, nil
 }
@@ -114,7 +126,7 @@ func (w *world) openToken(text string, c *Credential, now int64, scratch []byte)
 	return Allowed
 }
 
-// unseal opens text with the key that it names. scratch holds at least twice tokenBytes.
+// unseal opens text with the key that it names, and refuses what that key cannot have sealed while it did. scratch holds at least twice tokenBytes.
 func (w *world) unseal(text string, scratch []byte) ([]byte, bool) {
 	if len(text) != tokenText {
 		return nil, false
@@ -128,7 +140,7 @@ func (w *world) unseal(text string, scratch []byte) ([]byte, bool) {
 	for i := range w.keys {
 		if k := &w.keys[i]; k.id == id {
 			claims, err := k.aead.Open(source[:0], raw[5:tokenHead], raw[tokenHead:], k.data)
-			return claims, err == nil
+			return claims, err == nil && binary.BigEndian.Uint64(claims[20:]) <= k.latest
 		}
 	}
 	return nil, false

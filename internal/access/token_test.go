@@ -101,6 +101,42 @@ func TestGenerationsAndSealingKeys(t *testing.T) {
 	}
 }
 
+// Whoever has a sealing key writes any expiry into a token. Once the key is retired, only what it can have sealed counts.
+func TestARetiredSealingKeyOpensOnlyWhatItCanHaveSealed(t *testing.T) {
+	retired := start.Add(time.Hour)
+	for _, c := range []struct {
+		what   string
+		expiry time.Time
+		want   access.Reason
+	}{
+		{"the longest lifetime, from the last moment", retired.Add(partner.MaxTokenLifetime), access.Allowed},
+		{"a millisecond more", retired.Add(partner.MaxTokenLifetime + time.Millisecond), access.InvalidToken},
+		{"a year", start.AddDate(1, 0, 0), access.InvalidToken},
+		{"no end at all", time.UnixMilli(1<<62 + 1), access.InvalidToken},
+		{"honest and expired", start, access.ExpiredToken},
+	} {
+		d := newDoor(t)
+		r := request()
+		r.Method, r.Target = "POST", "/aggregation/v2/partners/authentication"
+		r.Header[access.AppKeyHeader] = []string{goodApp}
+		forged, err := d.a.Issue(d.allow("a call to the token endpoint", r), c.expiry.Add(-2*time.Hour)) // as if it were earlier or later
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.now = retired.Add(time.Minute)
+		roster := testRoster()
+		for i := range roster.SealingKeys {
+			roster.SealingKeys[i].RetiredAt = retired
+		}
+		d.load(roster)
+		if c.want == access.Allowed {
+			d.allow(c.what, tokenCall("sandbox", goodApp, forged))
+		} else {
+			d.refuse(c.want, c.what, tokenCall("sandbox", goodApp, forged))
+		}
+	}
+}
+
 func TestTheTokenEndpoint(t *testing.T) {
 	d := newDoor(t)
 	call := func(address string) *access.Request {

@@ -11,10 +11,14 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 )
+
+// Built reports whether this build gets certificates.
+const Built = true
 
 // Manager keeps the certificates of one listener. Safe for concurrent use. Start begins its work, Close ends it.
 type Manager struct {
@@ -22,6 +26,9 @@ type Manager struct {
 	names map[string]bool
 	cache *certmagic.Cache
 	magic *certmagic.Config
+
+	mu       sync.Mutex
+	failures map[string]error // by name; nil once it has a certificate
 }
 
 // New makes a manager that has asked nobody for anything yet.
@@ -41,7 +48,7 @@ func New(cfg Config) (*Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Manager{cfg: cfg, names: map[string]bool{}}
+	m := &Manager{cfg: cfg, names: map[string]bool{}, failures: map[string]error{}}
 	for _, name := range cfg.Domains {
 		m.names[strings.ToLower(name)] = true
 	}
@@ -94,13 +101,44 @@ func (m *Manager) Close() error {
 	return nil
 }
 
-// tell logs what happens to certificates.
+// States are the names with their certificates, in the order of Config.
+func (m *Manager) States() []State {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	states := make([]State, 0, len(m.cfg.Domains))
+	for _, domain := range m.cfg.Domains {
+		name := strings.ToLower(domain)
+		one := State{Domain: name, Problem: m.failures[name]}
+		for _, c := range m.cache.AllMatchingCertificates(name) {
+			if c.Leaf != nil && c.Leaf.NotAfter.After(one.NotAfter) {
+				one.NotAfter = c.Leaf.NotAfter
+			}
+		}
+		states = append(states, one)
+	}
+	return states
+}
+
+// tell logs what happens to certificates, and remembers it for States.
 func (m *Manager) tell(_ context.Context, event string, data map[string]any) error {
+	name, _ := data["identifier"].(string)
 	switch event {
 	case "cert_obtained":
-		m.cfg.Log.Info("a certificate was obtained", "domain", data["identifier"], "renewal", data["renewal"])
+		m.note(name, nil)
+		m.cfg.Log.Info("a certificate was obtained", "domain", name, "renewal", data["renewal"])
 	case "cert_failed":
-		m.cfg.Log.Error("a certificate could not be obtained; it is tried again", "domain", data["identifier"], "cause", fmt.Sprint(data["error"]))
+		cause, _ := data["error"].(error)
+		if cause == nil {
+			cause = errUntold
+		}
+		m.note(name, cause)
+		m.cfg.Log.Error("a certificate could not be obtained; it is tried again", "domain", name, "cause", cause.Error())
 	}
 	return nil
+}
+
+func (m *Manager) note(name string, problem error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.failures[strings.ToLower(name)] = problem
 }

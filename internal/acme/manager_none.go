@@ -7,6 +7,9 @@ import (
 	"crypto/tls"
 )
 
+// Built reports whether this build gets certificates.
+const Built = false
+
 // Manager keeps certificates. In this build there is none.
 type Manager struct{}
 
@@ -25,6 +28,9 @@ func (*Manager) Start(context.Context) error { return ErrNotBuilt }
 func (*Manager) Certificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return nil, ErrNotBuilt
 }
+
+// States are none.
+func (*Manager) States() []State { return nil }
 
 // Close does nothing.
 func (*Manager) Close() error { return nil }

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"countersign.dev/internal/acme"
 )
@@ -36,5 +37,25 @@ func TestWhereChallengesCannotArrive(t *testing.T) {
 	cfg.CAFile = filepath.Join(t.TempDir(), "none.pem")
 	if _, err := acme.New(cfg); err == nil {
 		t.Error("authorities that are not there")
+	}
+}
+
+// TestAnAuthorityThatCannotBeReachedIsTold: with its cause, and until there is a certificate.
+func TestAnAuthorityThatCannotBeReachedIsTold(t *testing.T) {
+	m, err := acme.New(good(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if states := m.States(); len(states) != 1 || states[0].Domain != "api.example" || !states[0].NotAfter.IsZero() || states[0].Problem != nil {
+		t.Errorf("before the start: %+v", states)
+	}
+	if err := m.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for begun := time.Now(); m.States()[0].Problem == nil; time.Sleep(10 * time.Millisecond) {
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal("nothing is told of an authority that cannot be reached")
+		}
 	}
 }

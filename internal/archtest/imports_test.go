@@ -53,17 +53,22 @@ internal/edge/clientip:                                  # the only address deri
 internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
 internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret internal/turnstile
 internal/edge/ops:                internal/audit
-internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream
+internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture scheme # scheme and explain for captures alone: what is decided is access's
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
 internal/edge/gateway/upstream:   internal/turnstile     # bytes of a connection, no decision
 internal/partnerfile:             internal/config/document scheme # the partner's side: nothing of the server
+internal/explain:                 profile scheme         # the partner's side: bytes in, words out; no I/O and nothing of the server
+internal/explain/capture:         internal/explain internal/secret scheme # the server's side of it: sealed files and bounds; no door
+internal/lint:                    profile scheme         # attacks a compiled profile; knows no server
 internal/signingproxy:            client                 # the partner's side: a handler over a client's transport
+internal/snippet:                 profile scheme         # the partner's side: text of programs, nothing of the server
 internal/sandbox:                 internal/sandbox/...   # what stands behind the gateway knows nothing of it
 internal/sandbox/...:             internal/sandbox/...
 internal/config:                  internal/config/document internal/country internal/edge/clientip internal/partner internal/secret internal/tlsfile profile profile/library scheme # one file; knows the bounds of what it sets, reads what it names as the server does, and no server
 internal/config/document:                                # a leaf: YAML as a tree with places
 internal/archtest:
 cmd/countersign:                  client scheme profile profile/library internal/... # wiring
+bench:                                                   # a module of its own: comparisons with the work of others, tests only
 e2e:                                                     # a stranger: drives the binary, imports nothing of it
 `
 

@@ -45,6 +45,7 @@ const (
 	ReviewApproved    Action = "review.approved"     // partner
 	ReviewSuspended   Action = "review.suspended"    // partner
 	ReviewResumed     Action = "review.resumed"      // partner
+	ReviewWithdrawn   Action = "review.withdrawn"    // partner
 	ReviewClosed      Action = "review.closed"       // partner
 	CredentialIssued  Action = "credential.issued"   // credential
 	CredentialRotated Action = "credential.rotated"  // credential; by an operator
@@ -60,16 +61,20 @@ const (
 	LimitRemoved      Action = "limit.removed"       // limit
 	SealingKeyMade    Action = "sealing_key.made"    // environment
 	SealingKeyRotated Action = "sealing_key.rotated" // environment
+	SealingKeyDropped Action = "sealing_key.dropped" // environment; every key but a new one, with all tokens that they sealed
 	SecretsResealed   Action = "secrets.resealed"    // environment; sealed values with a newer key of the key ring
+	KeyAdded          Action = "key.added"           // "register", or the environment with a ring of its own; a key to the key ring
+	KeyRetired        Action = "key.retired"         // as above; a key is dropped from the key ring
+	RegisterRestored  Action = "register.restored"   // "register"; a backup was put in its place
 	RegisterChained   Action = "register.chained"    // "register"; by the system, when a register of version 1 got its chain
 )
 
 // Actions returns the closed list in its documented order; a fresh slice each time.
 func Actions() []Action {
 	return []Action{PartnerCreated, PartnerClosed, ReviewRequested, ReviewApproved, ReviewSuspended, ReviewResumed,
-		ReviewClosed, CredentialIssued, CredentialRotated, CredentialRevoked, CredentialLocked, CredentialOpened,
+		ReviewWithdrawn, ReviewClosed, CredentialIssued, CredentialRotated, CredentialRevoked, CredentialLocked, CredentialOpened,
 		CredentialBound, SecretChanged, TokensRevoked, NetworkAllowed, NetworkRemoved, LimitSet, LimitRemoved,
-		SealingKeyMade, SealingKeyRotated, SecretsResealed, RegisterChained}
+		SealingKeyMade, SealingKeyRotated, SealingKeyDropped, SecretsResealed, KeyAdded, KeyRetired, RegisterRestored, RegisterChained}
 }
 
 // Known reports whether a is one of Actions.

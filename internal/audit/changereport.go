@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -67,7 +68,11 @@ func (r ChangeReport) TailAnchored() bool { return r.OK() && r.Anchored == r.Las
 
 // Lines says the report in words, one fact a line.
 func (r ChangeReport) Lines() []string {
-	lines := []string{fmt.Sprintf("record %s: %d changes, %d rows of the register", r.Record, r.Changes, r.Rows)}
+	record := r.Record
+	if strings.Trim(record, "0123456789abcdef") != "" || len(record) > RecordIDLen {
+		record = clip(record) // somebody has put it there
+	}
+	lines := []string{fmt.Sprintf("record %s: %d changes, %d rows of the register", record, r.Changes, r.Rows)}
 	for _, f := range r.Faults {
 		lines = append(lines, "WRONG: "+f.Text)
 	}

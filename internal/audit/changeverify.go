@@ -60,6 +60,8 @@ func anchorsOf(anchors []Anchor, record string) map[uint64][]Anchor {
 	return out
 }
 
+// eachChange ends where the numbers do not go on: in a register that somebody has altered they may lead back, for ever. They
+// are then missing where they should be, which visit is shown.
 func eachChange(src ChangeSource, visit func(Change)) error {
 	for after := uint64(0); ; {
 		page, err := src.Changes(after, changePage)
@@ -68,11 +70,11 @@ func eachChange(src ChangeSource, visit func(Change)) error {
 		}
 		for _, c := range page {
 			visit(c)
-			after = c.Seq
 		}
-		if len(page) < changePage {
+		if len(page) < changePage || page[len(page)-1].Seq <= after {
 			return nil
 		}
+		after = page[len(page)-1].Seq
 	}
 }
 

@@ -159,3 +159,42 @@ func TestTheReportIsOneFactALine(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 }
+
+// circle is a register whose change rows lead back to where they begin: a full page that ends with number 0.
+type circle struct{ *ledger }
+
+func (c circle) Changes(after uint64, limit int) ([]audit.Change, error) {
+	if err := c.read(); err != nil || after > 0 {
+		return nil, err
+	}
+	page := make([]audit.Change, limit)
+	for i := range page {
+		page[i].Seq = -uint64(limit - 1 - i)
+	}
+	return page, nil
+}
+
+// TestVerifyingEnds also where somebody has put rows in front, with numbers that no store gives.
+func TestVerifyingEnds(t *testing.T) {
+	l := newLedger(0)
+	l.failing = 50
+	report, err := audit.VerifyChanges(circle{l}, nil)
+	if err != nil || report.OK() {
+		t.Errorf("%v after %d readings, faults %v", err, l.readings, report.Faults)
+	}
+}
+
+// TestAReportIsPlainText: what an altered register calls itself does not reach a terminal as it is.
+func TestAReportIsPlainText(t *testing.T) {
+	for _, record := range []string{"\x1b[2Jrecord ok", "00112233445566778899aabbccddeeff\nrecord", strings.Repeat("a", 10_000)} {
+		l := newLedger(0)
+		l.head = audit.Head{Record: record, Hash: audit.Genesis(record)}
+		report, err := audit.VerifyChanges(l, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := report.Lines()[0]; strings.ContainsAny(line, "\x1b\n") || len(line) > 300 {
+			t.Errorf("%q", line)
+		}
+	}
+}

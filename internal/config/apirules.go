@@ -22,6 +22,7 @@ func (d *decoder) apiRules(c *Config, e *Environment, a *API, path string) {
 	}
 	d.upstreamRules(c, e, a, path)
 	d.certificateRules(c, e, a, path)
+	d.warnModes(c, a, path)
 	for _, kind := range []string{"per_partner", "per_credential", "total"} {
 		d.limitRules(c, join(path, "limits."+kind))
 	}
@@ -99,6 +100,18 @@ func hostPort(host, port string) string {
 		return host
 	}
 	return host + ":" + port
+}
+
+// warnModes tells of checks that let everybody pass, so that nobody forgets them after a trial.
+func (d *decoder) warnModes(c *Config, a *API, path string) {
+	if a.AddressMismatch == "warn" && a.Addresses != "off" {
+		d.warn(c, join(path, "address_mismatch"), "callers are let in from every address; the record only says so, and failed authentications from anywhere count",
+			"write refuse as soon as the record shows no more address_not_listed")
+	}
+	if a.CertificateMismatch == "warn" && a.ClientCertificate != "off" {
+		d.warn(c, join(path, "certificate_mismatch"), "callers are let in without the client certificate that is asked for; the record only says so",
+			"write refuse as soon as the record shows no more client_certificate")
+	}
 }
 
 // certificateRules: an API that wants client certificates needs a listener that asks for them.

@@ -103,9 +103,9 @@ func (k checker) keyHint(keys Keys, err error) string {
 
 func (k checker) records() {
 	r := &k.c.Records
-	k.folder("records.decisions.dir", r.Decisions.Dir, 0o022)
+	k.recordFolder("records.decisions.dir", r.Decisions.Dir)
 	if p := r.Checkpoints; p != nil {
-		k.folder("records.checkpoints.dir", p.Dir, 0o022)
+		k.recordFolder("records.checkpoints.dir", p.Dir)
 		k.private("records.checkpoints.key_file", p.KeyFile, 0o077, "`countersign init` makes one; or `countersign key checkpoint-new`")
 		if device(p.Dir) != 0 && device(p.Dir) == device(k.c.Data) {
 			k.warn(k.c, "records.checkpoints.dir", "on the same disk as the data folder: what takes one takes both", "use another disk or machine")
@@ -193,6 +193,8 @@ func (k checker) profileFile(a *API, path string) {
 		k.wrong(at, err, "")
 	case !s.HasKeyID():
 		k.at(k.c, at, "the profile "+s.Name()+" names no key id, so that callers could not be told apart", "add one to the profile")
+	case s.InBody() || len(s.Vars()) > 0 || len(s.Secrets()) > 0:
+		k.at(k.c, at, "the profile "+s.Name()+" is for callers only: it needs the body, variables or parts of a secret before a request can be decided on", "take a profile whose key id and time stand in headers or in the query")
 	case !s.HasTime() && a.Replay != "off":
 		k.at(k.c, path+".replay", "the profile "+s.Name()+" signs no time, so that a guard would have to remember for ever", "write replay: off")
 	case max(a.Window, s.Window()) > 15*time.Minute:
@@ -202,6 +204,15 @@ func (k checker) profileFile(a *API, path string) {
 			k.warn(k.c, at, w, "see the profile's documentation")
 		}
 	}
+}
+
+// recordFolder is folder for a record, which does not follow a symbolic link.
+func (k checker) recordFolder(path, dir string) {
+	if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		k.at(k.c, path, dir+" is a symbolic link, which a record does not follow", "write the path that it leads to")
+		return
+	}
+	k.folder(path, dir, 0o022)
 }
 
 // folder looks at one that is to be written.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -179,6 +180,11 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 		{"a profile with a misspelt key", func(s *site) { s.write("own.yaml", strings.Replace(ownProfile, "name:", "nmae:", 1), 0o644) }, "own.yaml:2:1:"},
 		{"a data folder that others write into", mode("data", 0o777), "chmod 700"},
 		{"no folder for checkpoints, and none around it", func(s *site) { s.write("c.yaml", strings.Replace(siteText, "dir: else", "dir: no/where", 1), 0o600) }, "neither does the folder around it"},
+		{"a link for a folder", func(s *site) {
+			if err := errors.Join(os.Rename(filepath.Join(s.dir, "else"), filepath.Join(s.dir, "real")), os.Symlink("real", filepath.Join(s.dir, "else"))); err != nil {
+				s.t.Fatal(err)
+			}
+		}, "is a symbolic link, which a record does not follow"},
 		{"a file for a folder", func(s *site) { remove("else")(s); s.write("else", "", 0o600) }, "is not a folder"},
 		{"no country file", func(s *site) { s.write("c.yaml", "countries: {file: geo.mmdb}\n"+siteText, 0o600) }, "c.yaml:1:19: countries.file: "},
 		{"no checkpoint key", remove("checkpoint.key"), "checkpoint.key does not exist"},
@@ -248,6 +254,27 @@ func TestCertificatesAreLookedAtBeforeCallersDo(t *testing.T) {
 	problems, warnings := s.check(s.variables())
 	if problems != "" || !strings.Contains(warnings, "c.pem expires in 5 days, at 2026-05-06T12:00:00Z") || !strings.Contains(warnings, `is for "api.example.com"`) {
 		t.Errorf("problems: %s\nwarnings: %s", problems, warnings)
+	}
+}
+
+// TestTheEndOfTheLastLineMayBeMissingInAVariable, since most of what sets one takes it away; nothing else may.
+func TestTheEndOfTheLastLineMayBeMissingInAVariable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "k")
+	if _, err := secret.OpenRing(t.Context(), secret.KeyFile{Path: path, Create: true, Rand: rand.Reader}, rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for value, good := range map[string]bool{string(text): true, strings.TrimSuffix(string(text), "\n"): true, string(text) + "\n": false, "\n": false, strings.TrimSuffix(string(text), "\n") + " ": false} {
+		c, err := config.Parse("/c.yaml", []byte(edited(t, small, "data: /data", "data: /data\nkeys: {env: KEYS}")), func(string) (string, bool) { return value, true })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if keys, err := c.KeySource(c.KeysOf("production")).Keys(t.Context()); (err == nil) != good || good && len(keys) != 1 {
+			t.Errorf("%d bytes: %d keys, %v", len(value), len(keys), err)
+		}
 	}
 }
 

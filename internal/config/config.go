@@ -41,6 +41,8 @@ type Config struct {
 	Drain Drain `key:"drain"`
 	// Memory bounds what grows with the callers.
 	Memory Memory `key:"memory"`
+	// Replay is the journal of requests that must not be repeated.
+	Replay Replay `key:"replay"`
 	// Records are the decision record and what is made of it.
 	Records Records `key:"records"`
 	// Sealing is about the keys that seal access tokens.
@@ -88,6 +90,13 @@ type Memory struct {
 	Bodies int64 `key:"bodies"`
 	// LimiterEntries is how many rate-limit counters are kept at once, for all APIs. Default 1,000,000, some 100 bytes each.
 	LimiterEntries int `key:"limiter_entries"`
+}
+
+// Replay is the journal of the replay guard (security rule 8).
+type Replay struct {
+	// Durability is "buffered": what was remembered survives the end of the process, but not a loss of power; or "sync": it is on
+	// the disk before the request is let in. Default "buffered".
+	Durability string `key:"durability"`
 }
 
 // Sealing is about the keys that seal access tokens.

@@ -55,6 +55,9 @@ func TestTheServiceFitsTheDefaults(t *testing.T) {
 func TestTheServiceIsOneForSystemd(t *testing.T) {
 	tool, err := exec.LookPath("systemd-analyze")
 	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("systemd-analyze is not installed, and CI=true allows no skipping")
+		}
 		t.Skip("systemd-analyze is not installed")
 	}
 	file := filepath.Join(t.TempDir(), "countersign.service")

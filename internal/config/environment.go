@@ -27,10 +27,21 @@ type Environment struct {
 	BodyTimeout time.Duration `key:"body_timeout"`
 	// WriteStall is how long a caller may take no byte of an answer. Default 60 s.
 	WriteStall time.Duration `key:"write_stall"`
+	// Captures is about refused requests that are kept for their owner.
+	Captures Captures `key:"captures"`
 	// Listeners are in the order of the file; at least one.
 	Listeners []Listener `key:"listeners"`
 	// APIs are in the order of the file; at least one. Names are unique.
 	APIs []API `key:"apis"`
+}
+
+// Captures says whether refused requests of the signed APIs are kept for a while, sealed, so that the server can explain them to
+// the credential that they named, and to nobody else.
+type Captures struct {
+	// Enabled switches it on. Default: true in the environment named "sandbox", false elsewhere.
+	Enabled bool `key:"enabled"`
+	// Keep is how long a request is kept, at most a day. Default 24 h.
+	Keep time.Duration `key:"keep"`
 }
 
 // API returns the API of the name, or nil. It is not a copy.

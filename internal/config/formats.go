@@ -98,7 +98,7 @@ func host() format[string] {
 	return plain("host name", "", "", func(s string) (string, string, string) {
 		lower := strings.ToLower(s)
 		if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil && addr.Zone() == "" {
-			return lower, "", ""
+			return addr.String(), "", "" // without brackets, as the names of requests are compared
 		}
 		switch {
 		case strings.Contains(s, "*"):

@@ -3,6 +3,7 @@ package config
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"countersign.dev/internal/secret"
 )
@@ -48,7 +49,8 @@ func (v variable) Keys(context.Context) ([]secret.Key, error) {
 	if !ok || text == "" {
 		return nil, fmt.Errorf("%w: the environment variable %s is not set", secret.ErrKeyFile, v.name)
 	}
-	keys, err := secret.ParseKeys([]byte(text))
+	// $(cat FILE) and most managers of secrets take the end of the last line away.
+	keys, err := secret.ParseKeys(append([]byte(strings.TrimSuffix(text, "\n")), '\n'))
 	if err != nil {
 		return nil, fmt.Errorf("environment variable %s: %w", v.name, err)
 	}

@@ -57,6 +57,9 @@ type Stream struct {
 	FileSize int64 `key:"file_size"`
 	// FileKeep is how many renamed files stay. Default 5.
 	FileKeep int `key:"file_keep"`
+	// Hold is for how long beyond its age a segment is kept for a stream that has not confirmed it. 0 ("forever"): as long as
+	// that takes. Default 7 days.
+	Hold time.Duration `key:"hold"`
 }
 
 // Syslog is a receiver of RFC 5424 messages over TLS (RFC 5425).

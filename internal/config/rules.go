@@ -61,7 +61,7 @@ func (d *decoder) together(c *Config, path, one, other string) {
 
 func (d *decoder) keyRules(path, file, env string, k Keys, c *Config) {
 	d.both(c, path, file, env, "keys come from one place")
-	if k.File != "" && d.given(join(path, file)) && inside(k.File, c.Data) {
+	if k.File != "" && inside(k.File, c.Data) {
 		d.warn(c, join(path, file), "the key lies in the data folder, where one copy takes both", "keep it elsewhere, for example in /etc/countersign")
 	}
 }
@@ -73,12 +73,23 @@ func (d *decoder) recordRules(c *Config) {
 		}
 		if inside(p.KeyFile, c.Data) {
 			d.warn(c, "records.checkpoints.key_file", "the key lies in the data folder: who can alter the records can sign for them", "keep it elsewhere, for example in /etc/countersign")
+		} else if inside(p.KeyFile, p.Dir) {
+			d.warn(c, "records.checkpoints.key_file", "the key lies beside the checkpoints: who gets at them there can sign others", "keep it elsewhere, for example in /etc/countersign")
+		}
+		if inside(p.Dir, c.Records.Decisions.Dir) {
+			d.warn(c, "records.checkpoints.dir", "the checkpoints lie in the folder of the decision record: who can alter it can alter them too", "use another disk or machine")
+		}
+		if keep := c.Records.Decisions.Keep; keep > 0 && keep < p.Every {
+			d.at(c, "records.decisions.keep", "shorter than records.checkpoints.every: lines would be removed before one of their successors is signed, and a verification could not tell that from a forgery", "write a longer one, or a shorter every")
 		}
 	} else if !d.given("records.checkpoints") {
 		d.warn(c, "records", "no checkpoints: the end of a record could be cut off, or all of it rewritten, and nobody could show it", "add records.checkpoints")
 	}
 	if r := c.Records.Decisions; r.Keep > 0 && r.Keep < r.SegmentAge {
 		d.at(c, "records.decisions.keep", "shorter than segment_age: every segment would be removed as soon as it is closed", "write a longer one")
+	}
+	if dir := c.Records.Decisions.Dir; c.Data != "" && (dir == c.Data || inside(dir, c.ReplayDir())) {
+		d.at(c, "records.decisions.dir", "holds other files of the server", "give the record a folder of its own")
 	}
 	d.together(c, "records.stream.syslog", "cert_file", "key_file")
 	if y := c.Records.Stream.Syslog; y != nil && y.Plain {

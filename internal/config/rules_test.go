@@ -91,6 +91,9 @@ func TestSettingsThatDoNotFitTogether(t *testing.T) {
 		{"a secret for a variable's name", small, []string{"data: /data", "data: /data\nkeys: {env: \"countersign keys 1\"}"}, "keep the secret out of this file"},
 		{"a variable in a path", small, []string{"/data", "${HOME}/data"}, "variables are not replaced"},
 		{"segments that never live", small, []string{"records: {", "records: {decisions: {keep: 2h}, "}, "shorter than segment_age"},
+		{"lines that go before they are signed", small, []string{"records: {", "records: {decisions: {keep: 2h, segment_age: 1h}, ", "checkpoints: {", "checkpoints: {every: 3h, "}, "shorter than records.checkpoints.every"},
+		{"a record in the data folder itself", small, []string{"records: {", "records: {decisions: {dir: /data/}, "}, "give the record a folder of its own"},
+		{"a record among the replay journal", small, []string{"records: {", "records: {decisions: {dir: /data/replay/x}, "}, "give the record a folder of its own"},
 		{"the record in clear", small, []string{"records: {", "records: {stream: {syslog: {address: \"siem.example:514\", plain: true}}, "}, "to another machine in clear"},
 		{"the record in clear to this machine", small, []string{"records: {", "records: {stream: {syslog: {address: \"127.0.0.1:514\", plain: true}}, "}, ""},
 		{"half a certificate for the receiver", small, []string{"records: {", "records: {stream: {syslog: {address: \"siem.example:6514\", key_file: k}}, "}, "without cert_file"},
@@ -106,12 +109,19 @@ func TestSettingsThatDoNotFitTogether(t *testing.T) {
 
 // TestWarnings are what is allowed and seldom meant.
 func TestWarnings(t *testing.T) {
+	base := edited(t, small, "data: /data", "data: /data\nkeys: {file: /keys/m}")
 	for _, c := range []struct {
 		name string
 		edit []string
 		want string
 	}{
 		{"nothing", nil, ""},
+		{"no word about keys", []string{"\nkeys: {file: /keys/m}", ""}, "the key lies in the data folder"},
+		{"the master key beside the register", []string{"/keys/m", "/data/m"}, "the key lies in the data folder"},
+		{"the checkpoint key beside the checkpoints", []string{"/keys/c", "/else/c"}, "who gets at them there can sign others"},
+		{"checkpoints among the segments", []string{"records: {", "records: {decisions: {dir: /var/decisions}, ", "dir: /else", "dir: /var/decisions/checkpoints"}, "who can alter it can alter them too"},
+		{"an address list that only warns", []string{"base_paths", "address_mismatch: warn\n        base_paths"}, "callers are let in from every address"},
+		{"certificates that only warn", []string{"base_paths", "certificate_mismatch: warn\n        base_paths"}, "without the client certificate"},
 		{"no checkpoints", []string{"records: {checkpoints: {dir: /else, key_file: /keys/c}}\n", ""}, "no checkpoints"},
 		{"checkpoints beside the records", []string{"/else", "/data/checkpoints"}, "who can alter the records can alter them too"},
 		{"the checkpoint key beside the records", []string{"/keys/c", "/data/c"}, "can sign for them"},
@@ -119,7 +129,7 @@ func TestWarnings(t *testing.T) {
 		{"a remote upstream in clear", []string{"127.0.0.1:81", "10.0.0.1:81"}, "go to another machine in clear"},
 		{"a folder whose name only begins alike", []string{"/else", "/data2"}, ""},
 	} {
-		w := parsed(t, edited(t, small, c.edit...)).Warnings()
+		w := parsed(t, edited(t, base, c.edit...)).Warnings()
 		if c.want == "" && len(w) > 0 || c.want != "" && (len(w) != 1 || !strings.Contains(w.Error(), c.want)) {
 			t.Errorf("%s: %v", c.name, w)
 		}
@@ -162,5 +172,13 @@ func TestTextsOfTheFileCannotDisguiseAMessage(t *testing.T) {
 		if problems := config.AsProblems(err); len(problems) == 0 || strings.Count(err.Error(), "\n") != len(problems)-1 || strings.Contains(err.Error(), "\x1b") {
 			t.Errorf("%q", err)
 		}
+	}
+}
+
+// TestAHostThatIsAnAddress is kept as the Host of a request is compared: without brackets, in its one short form.
+func TestAHostThatIsAnAddress(t *testing.T) {
+	c := parsed(t, edited(t, small, "[api.example.com]", `["[2001:DB8:0::1]", 192.0.2.1, API.example.com]`))
+	if got := strings.Join(c.Environments[0].Hosts, " "); got != "2001:db8::1 192.0.2.1 api.example.com" {
+		t.Errorf("got %s", got)
 	}
 }

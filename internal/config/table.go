@@ -22,6 +22,7 @@ func (d *decoder) settings(c *Config) []setting {
 		section("countries", &c.Countries, d.countries, "The table for country rules. It is read again when the file changes; a bad new file leaves the old one in force."),
 		section("drain", &c.Drain, d.drain, "How the server ends, and how a listener does that a reload takes away."),
 		section("memory", &c.Memory, d.memory, "Bounds of what callers can make the server hold."),
+		section("replay", &c.Replay, d.replay, "The journal of requests that must not be repeated."),
 		section("records", &c.Records, d.records, "The decision record, its anchors and what is made of it."),
 		section("sealing", &c.Sealing, d.sealing, "The keys that seal access tokens."),
 		named("environments", "ENVIRONMENT", &c.Environments, func(e *Environment) *string { return &e.Name }, d.environment,
@@ -67,6 +68,12 @@ func (d *decoder) memory(m *Memory) []setting {
 	return []setting{
 		value("bodies", &m.Bodies, size(mib, 1<<40), "How much memory request bodies may take together. Beyond it requests are refused with 503.").or("256MiB"),
 		value("limiter_entries", &m.LimiterEntries, count(1000, 100_000_000), "How many rate-limit counters are kept at once, some 100 bytes each. Beyond it requests that need a new one are refused.").or("1000000"),
+	}
+}
+
+func (d *decoder) replay(r *Replay) []setting {
+	return []setting{
+		value("durability", &r.Durability, oneOf("buffered", "sync"), "`buffered`: the journal survives the end of the process, however it ends; a loss of power can bring back requests of the last seconds, until their window is over. `sync`: a request counts when its entry is on the disk; each one that is remembered waits for an fsync, which many share.").or("buffered"),
 	}
 }
 
@@ -116,6 +123,7 @@ func (d *decoder) stream(s *Stream) []setting {
 		value("file", &s.File, d.path(), "A file to which lines are appended. It is opened again after it was moved away.").like("/var/log/countersign/stream.jsonl"),
 		value("file_size", &s.FileSize, sizeOr(mib, 64*gib, "never"), "Rename that file, to the same name and `.1`, before it would be longer.").or("never"),
 		value("file_keep", &s.FileKeep, count(1, 1000), "How many renamed files stay.").or("5"),
+		value("hold", &s.Hold, span(time.Hour, years, forever), "For how long beyond `records.decisions.keep` a segment stays for a stream that has not had it. Then it is removed, and what the stream missed is counted. With `forever` a receiver that is gone fills the disk.").or("7d"),
 	}
 }
 

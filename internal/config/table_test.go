@@ -114,6 +114,7 @@ func TestEveryKeyFillsItsOwnField(t *testing.T) {
 	checkFields(t, new(Syslog), new(decoder).syslog)
 	checkFields(t, new(Stream), new(decoder).stream)
 	checkFields(t, new(Memory), new(decoder).memory)
+	checkFields(t, new(Replay), new(decoder).replay)
 	checkFields(t, new(Drain), new(decoder).drain)
 	checkFields(t, new(Ops), new(decoder).ops)
 	checkFields(t, new(Keys), new(decoder).keys)

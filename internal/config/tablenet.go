@@ -17,9 +17,27 @@ func (d *decoder) environment(e *Environment) []setting {
 		value("max_staleness", &e.MaxStaleness, span(time.Second, day, ""), "How long decisions go on from memory while the register cannot be read; then every answer is 503. Of several environments in one server the shortest counts.").or("15m"),
 		value("body_timeout", &e.BodyTimeout, span(time.Second, 10*time.Minute, ""), "How long a request body may take to arrive.").or("30s"),
 		value("write_stall", &e.WriteStall, span(time.Second, 10*time.Minute, ""), "How long a caller may take no byte of an answer.").or("60s"),
+		section("captures", &e.Captures, func(c *Captures) []setting { return d.captures(c, e.Name) }, "Refused requests of the signed APIs that are kept for a while, sealed with this environment's keys, so that `countersign explain --request-id` can say why: only to the credential that the request named. They hold what the caller sent."),
 		several("listeners", &e.Listeners, 1, d.listener, "Addresses on which this environment is served, over TLS.").need(),
 		named("apis", "API", &e.APIs, func(a *API) *string { return &a.Name }, d.api, "What is protected, each API under its name: 1 to 32 of a-z, 0-9 and -, beginning with a letter.").need().
 			with(map[string]any{"oneOf": []any{map[string]any{"required": []any{"profile"}}, map[string]any{"required": []any{"token"}}}}),
+	}
+}
+
+// captures has a default that depends on whose they are; no environment is the table itself, which tells so in words.
+func (d *decoder) captures(c *Captures, environment string) []setting {
+	enabled := value("enabled", &c.Enabled, truth(), "Keep them. Where it is switched off, what was kept is removed.")
+	switch environment {
+	case "":
+		enabled = enabled.told("`true` in the environment `sandbox`, else `false`").like("true")
+	case "sandbox":
+		enabled = enabled.or("true")
+	default:
+		enabled = enabled.or("false")
+	}
+	return []setting{
+		enabled,
+		value("keep", &c.Keep, span(time.Minute, day, ""), "For how long.").or("24h"),
 	}
 }
 

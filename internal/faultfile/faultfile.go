@@ -80,7 +80,7 @@ func MakeFolder(fsys FS, dir string) error {
 	case err != nil:
 		return err
 	case !info.IsDir():
-		return fmt.Errorf("%s is not a folder", dir)
+		return fmt.Errorf("%s is not a folder; a symbolic link to one is not followed", dir)
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("others can write into %s (mode %04o): chmod 700 it", dir, info.Mode().Perm())
 	}

@@ -20,15 +20,17 @@ type step struct {
 
 // The whole life of a review. The empty state is "never asked for".
 var (
-	requestStep = step{"request review", audit.ReviewRequested, []partner.ReviewState{""}, partner.ReviewRequested}
-	approveStep = step{"approve review", audit.ReviewApproved, []partner.ReviewState{partner.ReviewRequested}, partner.ReviewApproved}
-	suspendStep = step{"suspend review", audit.ReviewSuspended, []partner.ReviewState{partner.ReviewApproved}, partner.ReviewSuspended}
-	resumeStep  = step{"resume review", audit.ReviewResumed, []partner.ReviewState{partner.ReviewSuspended}, partner.ReviewApproved}
-	closeStep   = step{"close review", audit.ReviewClosed,
+	requestStep  = step{"request review", audit.ReviewRequested, []partner.ReviewState{""}, partner.ReviewRequested}
+	approveStep  = step{"approve review", audit.ReviewApproved, []partner.ReviewState{partner.ReviewRequested}, partner.ReviewApproved}
+	suspendStep  = step{"suspend review", audit.ReviewSuspended, []partner.ReviewState{partner.ReviewApproved}, partner.ReviewSuspended}
+	resumeStep   = step{"resume review", audit.ReviewResumed, []partner.ReviewState{partner.ReviewSuspended}, partner.ReviewApproved}
+	withdrawStep = step{"withdraw review", audit.ReviewWithdrawn,
+		[]partner.ReviewState{partner.ReviewRequested, partner.ReviewApproved, partner.ReviewSuspended}, ""}
+	closeStep = step{"close review", audit.ReviewClosed,
 		[]partner.ReviewState{partner.ReviewRequested, partner.ReviewApproved, partner.ReviewSuspended}, partner.ReviewClosed}
 )
 
-// RequestReview asks for the security review of a partner for an environment. Errors of this and of the other four:
+// RequestReview asks for the security review of a partner for an environment. Errors of this and of the other five:
 // ErrActor, ErrArgument, ErrNotFound for the partner or its review, ErrState, the store's.
 func (r *Registry) RequestReview(ctx context.Context, actor Actor, partnerID, environment, reason string) error {
 	return r.move(ctx, actor, partnerID, environment, reason, requestStep)
@@ -48,6 +50,12 @@ func (r *Registry) Suspend(ctx context.Context, actor Actor, partnerID, environm
 // Resume admits a suspended partner again; its approval still stands.
 func (r *Registry) Resume(ctx context.Context, actor Actor, partnerID, environment, reason string) error {
 	return r.move(ctx, actor, partnerID, environment, reason, resumeStep)
+}
+
+// WithdrawReview takes a request, or an approval, back: the partner is admitted no more, and stands where nobody ever asked for
+// it. Credentials, networks and limits stay, and count again only after a new request and an approval by somebody else.
+func (r *Registry) WithdrawReview(ctx context.Context, actor Actor, partnerID, environment, reason string) error {
+	return r.move(ctx, actor, partnerID, environment, reason, withdrawStep)
 }
 
 // CloseReview ends a partner's access to an environment for good.
@@ -75,14 +83,22 @@ func (r *Registry) move(ctx context.Context, actor Actor, partnerID, environment
 			return err
 		}
 		review.ChangedAt, review.Reason = r.now(), reason
-		if err := review.Validate(); err != nil {
-			return err
-		}
-		if err := tx.PutReview(review); err != nil {
+		if err := keepReview(tx, review); err != nil {
 			return err
 		}
 		return r.record(tx, actor, s.action, partnerID, detail(environment, reason))
 	})
+}
+
+// keepReview writes a review; one in the state in which nobody has asked for it is removed.
+func keepReview(tx Tx, review partner.Review) error {
+	if review.State == "" {
+		return tx.DeleteReview(review.PartnerID, review.Environment)
+	}
+	if err := review.Validate(); err != nil {
+		return err
+	}
+	return tx.PutReview(review)
 }
 
 // apply moves review, or says why it does not move.

@@ -13,11 +13,12 @@ import (
 type use = func(w *world, actor registry.Actor, partnerID string) error
 
 var reviewUses = map[string]use{
-	"request": func(w *world, a registry.Actor, id string) error { return w.RequestReview(ctx, a, id, "sandbox", "r") },
-	"approve": func(w *world, a registry.Actor, id string) error { return w.Approve(ctx, a, id, "sandbox", "r") },
-	"suspend": func(w *world, a registry.Actor, id string) error { return w.Suspend(ctx, a, id, "sandbox", "r") },
-	"resume":  func(w *world, a registry.Actor, id string) error { return w.Resume(ctx, a, id, "sandbox", "r") },
-	"close":   func(w *world, a registry.Actor, id string) error { return w.CloseReview(ctx, a, id, "sandbox", "r") },
+	"request":  func(w *world, a registry.Actor, id string) error { return w.RequestReview(ctx, a, id, "sandbox", "r") },
+	"approve":  func(w *world, a registry.Actor, id string) error { return w.Approve(ctx, a, id, "sandbox", "r") },
+	"suspend":  func(w *world, a registry.Actor, id string) error { return w.Suspend(ctx, a, id, "sandbox", "r") },
+	"resume":   func(w *world, a registry.Actor, id string) error { return w.Resume(ctx, a, id, "sandbox", "r") },
+	"withdraw": func(w *world, a registry.Actor, id string) error { return w.WithdrawReview(ctx, a, id, "sandbox", "r") },
+	"close":    func(w *world, a registry.Actor, id string) error { return w.CloseReview(ctx, a, id, "sandbox", "r") },
 }
 
 // reach brings a new partner's review into a state.
@@ -51,9 +52,9 @@ func TestReviewPolicy(t *testing.T) {
 	w := newWorld(t)
 	policy := map[partner.ReviewState]map[string]partner.ReviewState{
 		"":                      {"request": partner.ReviewRequested},
-		partner.ReviewRequested: {"approve": partner.ReviewApproved, "close": partner.ReviewClosed},
-		partner.ReviewApproved:  {"suspend": partner.ReviewSuspended, "close": partner.ReviewClosed},
-		partner.ReviewSuspended: {"resume": partner.ReviewApproved, "close": partner.ReviewClosed},
+		partner.ReviewRequested: {"approve": partner.ReviewApproved, "withdraw": "", "close": partner.ReviewClosed},
+		partner.ReviewApproved:  {"suspend": partner.ReviewSuspended, "withdraw": "", "close": partner.ReviewClosed},
+		partner.ReviewSuspended: {"resume": partner.ReviewApproved, "withdraw": "", "close": partner.ReviewClosed},
 		partner.ReviewClosed:    {},
 	}
 	for from, allowed := range policy {
@@ -81,6 +82,25 @@ func TestReviewPolicy(t *testing.T) {
 				t.Errorf("%s from %q wrote %+v", name, from, row)
 			}
 		}
+	}
+}
+
+// An approval that was withdrawn comes back through two people only, whoever had asked and approved before.
+func TestAWithdrawnApprovalNeedsTwoPeopleAgain(t *testing.T) {
+	w := newWorld(t)
+	id := reach(t, w, partner.ReviewApproved)
+	w.must(w.WithdrawReview(ctx, alice, id, "sandbox", "mixed up"))
+	w.last(alice, audit.ReviewWithdrawn, id)
+	for name, actor := range map[string]registry.Actor{"approve": bob, "resume": bob} {
+		w.refuse(registry.ErrNotFound, func() error { return reviewUses[name](w, actor, id) })
+	}
+	w.must(w.RequestReview(ctx, bob, id, "sandbox", "again"))
+	w.refuse(registry.ErrFourEyes, func() error { return reviewUses["approve"](w, bob, id) })
+	w.must(reviewUses["approve"](w, alice, id))
+	report, err := w.VerifyChanges(ctx, nil)
+	w.must(err)
+	if !report.OK() || stateOf(t, w, id) != partner.ReviewApproved {
+		t.Error(report.Lines())
 	}
 }
 

@@ -33,6 +33,7 @@ type Tx interface {
 	Review(partnerID, environment string) (partner.Review, bool, error)
 	Reviews(partnerID string) ([]partner.Review, error)
 	PutReview(partner.Review) error
+	DeleteReview(partnerID, environment string) error
 
 	Credential(id string) (partner.Credential, bool, error)
 	CredentialByName(wire string) (partner.Credential, bool, error) // by key id or login

@@ -51,7 +51,9 @@ var (
 //   - fresh is true only after the claim has been handed to the journal or
 //     store; with an error fresh is always false.
 //   - A clock that is set back revives nothing: what has been forgotten with a
-//     later clock is refused from then on, also after a restart.
+//     later clock is refused from then on, also after a restart. It is
+//     ErrUnavailable, not a replay: nobody can tell any more, and an honest
+//     caller must not believe that its request was carried out.
 //
 // What the caller has to do: derive expires from the request's own timestamp and
 // a span that never shrinks or grows between two sightings of one request. When

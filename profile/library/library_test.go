@@ -13,7 +13,7 @@ import (
 )
 
 func TestEveryProfileLoads(t *testing.T) {
-	if n := len(library.Names()); n < 59 {
+	if n := len(library.Names()); n < 71 {
 		t.Errorf("%d profiles", n)
 	}
 	for _, name := range library.Names() {

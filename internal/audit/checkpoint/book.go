@@ -107,6 +107,10 @@ func (b *Book) Add(head func() (Anchor, error)) error {
 		if grown, err := follows(last, a); err != nil || !grown {
 			return err
 		}
+		if last.Number == 0 && a.Seq > 1 {
+			b.cfg.Log.Warn("a new book of checkpoints begins over a record that is not empty: what was in the record before is vouched for only from now on; if there was a book, somebody took it away",
+				"book", b.path, "begun_at_seq", a.Seq)
+		}
 		line := append(b.cfg.Signer.sign(a, last.Number+1), '\n')
 		if _, err := f.WriteAt(line, end); err != nil {
 			return errors.Join(err, f.Truncate(end))

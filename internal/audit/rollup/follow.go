@@ -45,6 +45,12 @@ func (w *Writer) catchUp(ctx context.Context, dir string, tick <-chan time.Time)
 	w.mu.Lock()
 	next, turn := w.next, w.turn
 	w.mu.Unlock()
+	if rewound, err := segment.Rewound(nil, dir, next-1, [32]byte{}); err != nil {
+		return err
+	} else if rewound {
+		w.cfg.Log.Error("rollups have counted lines that the decision record does not have: it was cut, restored or begun anew; its lines are counted again from the first one that is new by number, until the rollups are made again",
+			"counted", next-1)
+	}
 	reader, err := segment.NewReader(segment.ReaderConfig{Dir: dir, Seq: next})
 	if err != nil {
 		return err

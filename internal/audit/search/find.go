@@ -221,8 +221,8 @@ func (w *walker) give(at place, row uint32) error {
 	if err := w.line.Parse(text); err != nil || !w.query.matchFields(&w.line) {
 		return fmt.Errorf("%w: row %d holds another line", errIndex, at.row)
 	}
-	if !w.query.matchTime(&w.line) {
-		return nil // the index knows times to the millisecond
+	if !w.query.matchRest(&w.line) {
+		return nil
 	}
 	more, err := w.take(at, text, &w.line)
 	w.last, w.begun, w.done = at, true, !more

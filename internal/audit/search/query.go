@@ -1,9 +1,11 @@
 package search
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +32,7 @@ type Query struct {
 	Partner     string // row id
 	Credential  string // row id
 	Reason      string
+	Warning     string       // one of the line's warnings; no index knows it: every line that fits the rest is read
 	Decision    string       // "allow", "refuse", "admit", "gap", or "final": allow or refuse; empty: any of them
 	Address     netip.Prefix // one address is a /32 or /128; an IPv4 prefix also takes the mapped form
 	From        time.Time    // at or after
@@ -44,7 +47,7 @@ type Query struct {
 // Validate reports what is wrong with q; the error wraps ErrQuery. Find and Export ask it themselves.
 func (q *Query) Validate() error {
 	for name, value := range map[string]string{"request id": q.RequestID, "environment": q.Environment, "api": q.API,
-		"partner": q.Partner, "credential": q.Credential, "reason": q.Reason} {
+		"partner": q.Partner, "credential": q.Credential, "reason": q.Reason, "warning": q.Warning} {
 		if len(value) > maxValue {
 			return fmt.Errorf("%w: %s longer than %d bytes", ErrQuery, name, maxValue)
 		}
@@ -66,7 +69,7 @@ func (q *Query) Validate() error {
 }
 
 // Match reports whether l is wanted. A Gap without a time fits every time span.
-func (q *Query) Match(l *Line) bool { return q.matchFields(l) && q.matchTime(l) }
+func (q *Query) Match(l *Line) bool { return q.matchFields(l) && q.matchRest(l) }
 
 func (q *Query) matchFields(l *Line) bool {
 	low, high, ok := q.kinds()
@@ -87,6 +90,17 @@ func (q *Query) matchAddress(l *Line) bool {
 	low, high := bounds(q.Address)
 	key := addressKey(a)
 	return key >= low && key <= high
+}
+
+// matchRest compares what the index does not know, or not exactly: times are good to a millisecond there.
+func (q *Query) matchRest(l *Line) bool { return q.matchTime(l) && q.matchWarning(l) }
+
+func (q *Query) matchWarning(l *Line) bool {
+	if q.Warning == "" {
+		return true
+	}
+	var all []string
+	return len(l.Warnings) > 0 && json.Unmarshal(l.Warnings, &all) == nil && slices.Contains(all, q.Warning)
 }
 
 func (q *Query) matchTime(l *Line) bool {
@@ -143,10 +157,6 @@ func bounds(p netip.Prefix) (low, high string) {
 type place struct {
 	segment uint64
 	row     uint64
-}
-
-func (p place) before(other place) bool {
-	return p.segment < other.segment || p.segment == other.segment && p.row < other.row
 }
 
 // String is the cursor of p.

@@ -55,7 +55,7 @@ type Config struct {
 	Queries    Queries       // "": Digest
 	MaxSize    int64         // of a segment in plain bytes; 0: 256 MiB; 4 KiB to 64 GiB
 	MaxAge     time.Duration // of a segment; 0: 24 hours; at least a minute
-	Keep       time.Duration // segments whose last line is older are removed; 0: never; at least an hour
+	Keep       time.Duration // segments whose last line is older are removed, not before 10 minutes after the start; 0: never; at least an hour
 	Compress   bool          // closed segments are compressed in the background
 	FlushEvery time.Duration // bound of what a loss of power costs; 0: 1 second; 10 ms to 1 minute
 	MaxQueue   int           // bytes of lines that may wait; 0: 8 MiB; 64 KiB to 1 GiB. As many may be with the disk
@@ -67,6 +67,9 @@ type Config struct {
 	// Hold is asked before a segment is removed because of its age; a text that is not empty keeps it, and all after it, and
 	// is logged. It is called from a goroutine of its own, at least every minute while a segment is held. nil: nothing holds one.
 	Hold func(number uint64, last uint64) string
+	// HoldFor bounds Hold: a segment whose age is Keep and HoldFor together is removed whatever Hold says, which is logged. 0:
+	// nothing bounds it.
+	HoldFor time.Duration
 	// Renew allows Open to set a damaged record aside, in a folder below Dir, and to begin a new one that says so. A record
 	// that is whole is never set aside.
 	Renew bool

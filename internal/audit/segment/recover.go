@@ -158,7 +158,7 @@ func (w *Writer) examine(s Segment) (e end, err error) {
 		case err != nil && !errors.Is(err, ErrMalformed) && !errors.Is(err, io.EOF) && s.Plain:
 			return e, err // the disk's
 		}
-		return e, fmt.Errorf("%w: %s line %d, at byte %d: %w; look at it with `countersign audit verify`, then restore the segment, or let the program set the record aside and begin a new one",
+		return e, fmt.Errorf("%w: %s line %d, at byte %d: %w; look at it with `countersign audit verify`",
 			ErrDamaged, Name(s.Number), e.lines+1, e.size, err)
 	}
 }

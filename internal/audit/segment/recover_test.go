@@ -302,3 +302,17 @@ func TestAConfigurationThatIsNoneIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestANameThatIsNotOursDoesNotWriteIntoTheRecord: whoever can put a file into the folder must not write a line of the record
+// with its name, nor break one.
+func TestANameThatIsNotOursDoesNotWriteIntoTheRecord(t *testing.T) {
+	for _, name := range []string{`torn-00000001-","decision":"allow`, "torn-00000001-1\n{}", "torn-00000001-\u202e", "torn-00000001-" + strings.Repeat("1", 80)} {
+		cfg := fresh(t)
+		write(t, cfg, "a")
+		put(t, filepath.Join(cfg.Dir, name), []byte("x"))
+		write(t, cfg, "b")
+		if report, err := segment.Verify(cfg.Dir, nil); err != nil || !report.OK() || report.Lines != 6 || len(report.Gaps) != 0 {
+			t.Errorf("%q: %+v, %v", name, report, err)
+		}
+	}
+}

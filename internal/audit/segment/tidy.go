@@ -13,6 +13,10 @@ import (
 // must not remove a record.
 const maxStep = time.Hour
 
+// settling is how long ages are not believed after the start: a machine whose own clock is wrong sets it by the network soon
+// after it has booted.
+const settling = 10 * time.Minute
+
 // keepTidy is the tidying goroutine: it removes segments that are old, then compresses those that are closed, whenever one was
 // closed and every minute.
 func (w *Writer) keepTidy(ctx context.Context) {
@@ -56,7 +60,7 @@ func (w *Writer) tidyUp(ctx context.Context) error {
 // retire removes the segments whose last line is older than Keep, oldest first. Before the first byte is removed, a durable
 // line of the record says which ones and what the last line in them was: without such a line, a missing segment is a fault.
 func (w *Writer) retire(segments []Segment) error {
-	if w.cfg.Keep == 0 {
+	if w.cfg.Keep == 0 || time.Since(w.begun) < settling {
 		return nil
 	}
 	now, run := w.cfg.Now(), time.Since(w.begun) // one reading for all: the clock may be set between two
@@ -69,7 +73,7 @@ func (w *Writer) retire(segments []Segment) error {
 		if err != nil {
 			return err
 		}
-		if now.Sub(h.Opened) < w.cfg.Keep || w.held(segments[old].Number, h.Seq-1) {
+		if age := now.Sub(h.Opened); age < w.cfg.Keep || w.held(segments[old].Number, h.Seq-1, age) {
 			break
 		}
 		old, next = old+1, h
@@ -91,15 +95,20 @@ func (w *Writer) retire(segments []Segment) error {
 	return nil
 }
 
-func (w *Writer) held(number, last uint64) bool {
+func (w *Writer) held(number, last uint64, age time.Duration) bool {
 	if w.cfg.Hold == nil {
 		return false
 	}
 	why := w.cfg.Hold(number, last)
-	if why != "" {
-		w.cfg.Log.Warn("an old segment of the decision record is kept", "segment", number, "cause", why)
+	switch {
+	case why == "":
+		return false
+	case w.cfg.HoldFor > 0 && age >= w.cfg.Keep+w.cfg.HoldFor:
+		w.cfg.Log.Error("an old segment of the decision record was held for as long as may be, and is removed", "segment", number, "up_to_seq", last, "cause", why)
+		return false
 	}
-	return why != ""
+	w.cfg.Log.Warn("an old segment of the decision record is kept", "segment", number, "cause", why)
+	return true
 }
 
 // removeSegment removes both files of a segment, durably: one that is older must not come back after a crash.

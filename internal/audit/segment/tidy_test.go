@@ -293,6 +293,40 @@ func TestAClockThatWasSetForwardRemovesNothing(t *testing.T) {
 	}
 }
 
+// TestAClockThatIsWrongAtTheStartRemovesNothing: a machine boots a year ahead, and is put right by the network minutes later.
+func TestAClockThatIsWrongAtTheStartRemovesNothing(t *testing.T) {
+	for right, want := range map[bool]bool{true: false, false: true} { // right: the clock is put right
+		synctest.Test(t, func(t *testing.T) {
+			disk := faultfile.NewDisk()
+			cfg := config(disk)
+			var ahead atomic.Int64
+			cfg.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+			cfg.MaxAge, cfg.Keep = time.Hour, 24*time.Hour
+			w := open(t, cfg)
+			for range 3 {
+				fill(w, 1)
+				time.Sleep(61 * time.Minute)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			ahead.Store(int64(8760 * time.Hour))
+			w = open(t, cfg)
+			time.Sleep(5 * time.Minute)
+			if right {
+				ahead.Store(0)
+			}
+			time.Sleep(15 * time.Minute)
+			if got := w.Counters().Retired; (got > 0) != want {
+				t.Errorf("put right %t: %d segments are removed", right, got)
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 // TestARetirementThatDoesNotFitIsAFault: the line that tells it names the last line that was removed, and what is there now has
 // to follow it; more than it tells must not be missing either.
 func TestARetirementThatDoesNotFitIsAFault(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"runtime"
 	"slices"
@@ -196,19 +195,4 @@ func (j *joint) seam(newest checkpoint.Anchor) {
 	}
 	r.fault(Fault{What: fmt.Sprintf("the checkpoint of %s has seen line %d, but the record begins behind it, with line %d: no checkpoint shows that what is here goes on from there",
 		newest.At.UTC().Format(timeLayout), newest.Seq, r.First)})
-}
-
-// ChainAt is the chain value that the record says line seq has; for a checkpoint book that asks whether what it has signed is
-// still there (before Open, which may retire the segment that holds it). It is read, not proven. The error wraps fs.ErrNotExist where there is no such line.
-func ChainAt(fsys faultfile.FS, dir string, seq uint64) ([32]byte, error) {
-	r, err := NewReader(ReaderConfig{Dir: dir, FS: fsys, Seq: seq})
-	if err != nil {
-		return [32]byte{}, err
-	}
-	defer r.Close()
-	line, err := r.Next()
-	if err == nil && line.Seq == seq {
-		return line.Chain, nil
-	}
-	return [32]byte{}, fmt.Errorf("line %d of the decision record: %w", seq, errors.Join(fs.ErrNotExist, err))
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,11 +17,29 @@ const maxPosition = 4 << 10
 // ErrPosition is wrapped when the position file is not one. Removing it sends everything again.
 var ErrPosition = errors.New("not a position of a stream")
 
-// position is the last line of each record that is confirmed. The zero value is the begin.
+// position is the last line of each record that is confirmed. The zero value is the begin. The hashes are of these lines: a
+// record that has others there, or ends before them, is an older copy.
 type position struct {
 	Record    string `json:"record,omitempty"` // id of the decision record; a new one begins anew
 	Decisions uint64 `json:"decisions"`
+	Chain     digest `json:"chain,omitzero"` // zero: not known
 	Changes   uint64 `json:"changes"`
+	Hash      digest `json:"hash,omitzero"` // zero: not known
+}
+
+// digest is a SHA-256, as text 64 lower-case hexadecimal digits.
+type digest [32]byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (d digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *digest) UnmarshalText(text []byte) error {
+	if len(text) != hex.EncodedLen(len(d)) {
+		return ErrPosition
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
 }
 
 // readPosition reads the file; the begin where there is none.

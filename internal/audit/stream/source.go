@@ -18,23 +18,19 @@ type source struct {
 	cfg    Config
 	at     position // of what batch has returned
 	reader *segment.Reader
-	missed uint64
+	missed []gap
 }
 
-func openSource(cfg Config, at position) (*source, error) {
+func openSource(ctx context.Context, cfg Config, at position) (*source, error) {
 	s := &source{cfg: cfg, at: at}
+	if err := s.confirmChanges(ctx); err != nil {
+		return nil, fmt.Errorf("read the record of changes: %w", err)
+	}
 	if cfg.Dir == "" {
 		return s, nil
 	}
-	id, err := recordID(cfg.Dir)
-	if err != nil {
+	if err := s.confirmDecisions(); err != nil {
 		return nil, fmt.Errorf("read the decision record: %w", err)
-	}
-	if id != "" && id != at.Record {
-		if at.Record != "" {
-			cfg.Log.Warn("the decision record is another one: all of it is streamed", "record", id, "former", at.Record, "sent", at.Decisions)
-		}
-		s.at.Record, s.at.Decisions = id, 0
 	}
 	reader, err := segment.NewReader(segment.ReaderConfig{Dir: cfg.Dir, Seq: s.at.Decisions + 1})
 	if err != nil {
@@ -42,6 +38,43 @@ func openSource(cfg Config, at position) (*source, error) {
 	}
 	s.reader = reader
 	return s, nil
+}
+
+// confirmDecisions begins anew where the record is another one, or an older copy of the one that was streamed: behind the
+// position, its new lines would never be seen.
+func (s *source) confirmDecisions() error {
+	id, err := recordID(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	if id != "" && id != s.at.Record {
+		if s.at.Record != "" {
+			s.cfg.Log.Warn("the decision record is another one: all of it is streamed", "record", id, "former", s.at.Record, "sent", s.at.Decisions)
+		}
+		s.at.Record, s.at.Decisions, s.at.Chain = id, 0, digest{}
+	}
+	rewound, err := segment.Rewound(nil, s.cfg.Dir, s.at.Decisions, s.at.Chain)
+	if rewound {
+		s.cfg.Log.Error("the decision record is not the one that was streamed: it was cut, restored or written anew; all of it is streamed again", "record", id, "sent", s.at.Decisions)
+		s.at.Decisions, s.at.Chain = 0, digest{}
+	}
+	return err
+}
+
+// confirmChanges is confirmDecisions for the register.
+func (s *source) confirmChanges(ctx context.Context) error {
+	if s.cfg.Changes == nil || s.at.Changes == 0 {
+		return nil
+	}
+	rows, err := s.cfg.Changes.Changes(ctx, s.at.Changes-1, 1)
+	if err != nil {
+		return err
+	}
+	if len(rows) == 0 || rows[0].Seq != s.at.Changes || s.at.Hash != (digest{}) && s.at.Hash != rows[0].Hash {
+		s.cfg.Log.Error("the record of changes is not the one that was streamed: it was restored or written anew; all of it is streamed again", "sent", s.at.Changes)
+		s.at.Changes, s.at.Hash = 0, digest{}
+	}
+	return nil
 }
 
 // recordID is the id in the header of the last segment; empty while there is none.
@@ -77,10 +110,10 @@ func (s *source) close() {
 	}
 }
 
-// takeMissed is how many lines were missed since the last call.
-func (s *source) takeMissed() (n uint64) {
-	n, s.missed = s.missed, 0
-	return n
+// takeMissed is what was missed since the last call.
+func (s *source) takeMissed() (record string, missed []gap) {
+	missed, s.missed = s.missed, nil
+	return s.at.Record, missed
 }
 
 // batch is what comes next, of both records; nothing when there is nothing for now. After an error the source is done with.
@@ -93,7 +126,7 @@ func (s *source) batch(ctx context.Context) ([]Message, error) {
 		}
 		for _, row := range rows {
 			list = append(list, change(row))
-			s.at.Changes = row.Seq
+			s.at.Changes, s.at.Hash = row.Seq, row.Hash
 		}
 	}
 	if s.reader == nil {
@@ -125,9 +158,11 @@ func (s *source) decision() (Message, error) {
 			return Message{}, err
 		}
 		if due := s.at.Decisions + 1; line.Seq > due {
-			s.missed += line.Seq - due
+			s.missed = append(s.missed, gap{due, line.Seq - 1})
 		}
-		s.at.Decisions = max(s.at.Decisions, line.Seq)
+		if line.Seq > s.at.Decisions {
+			s.at.Decisions, s.at.Chain = line.Seq, line.Chain
+		}
 		return decision(line.Seq, slices.Clone(line.Text)), nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -210,4 +211,74 @@ func FuzzPosition(f *testing.F) {
 			t.Errorf("%q was taken", b)
 		}
 	})
+}
+
+// TestARecordThatWasTakenBackIsStreamedAnew: behind the position of the former one, nobody would ever see what is new in it.
+func TestARecordThatWasTakenBackIsStreamedAnew(t *testing.T) {
+	for name, take := range map[string]func(w *world, text []byte) (lines int){
+		"an older copy, which goes on": func(w *world, text []byte) int {
+			half := strings.SplitAfterN(string(text), "\n", 6)
+			w.put(strings.Join(half[:5], ""))
+			return 5
+		},
+		"written anew, and longer": func(w *world, text []byte) int {
+			r := recordtest.New(w.t, w.t.TempDir())
+			r.Step *= 2
+			other, err := os.ReadFile(r.Write(30, false))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.put(string(other))
+			return 31
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			path := recordtest.New(t, w.dir).Write(20, false)
+			row := audit.Change{At: recordtest.Begin, Actor: "operator:a", Action: audit.PartnerCreated, Subject: "ptn_a"}
+			rows := make([]audit.Change, 4)
+			for i := range rows {
+				rows[i] = row
+				rows[i].Seq, rows[i].Hash = uint64(i+1), [32]byte{1, byte(i)}
+			}
+			out := filepath.Join(t.TempDir(), "out")
+			sent := func(rows []audit.Change, want int) {
+				t.Helper()
+				sink, err := stream.NewFile(stream.FileConfig{Path: out})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s, stop := w.run(sink, register{rows: rows})
+				for deadline := time.Now().Add(20 * time.Second); !(s.Counters().CaughtUp && s.Counters().Sent >= uint64(want)) && time.Now().Before(deadline); {
+					runtime.Gosched()
+				}
+				if c := s.Counters(); want == 0 && (c.Decisions != 21 || c.Changes != 4) {
+					t.Errorf("with nothing to send, %d and %d are confirmed", c.Decisions, c.Changes)
+				}
+				stop()
+				if got := s.Counters().Sent; got != uint64(want) {
+					t.Errorf("%d messages were sent, want %d", got, want)
+				}
+			}
+			sent(rows, 21+4)
+			sent(rows, 0)
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := take(w, text)
+			rows = rows[:2]
+			sent(rows, lines+2)
+			rows[1].Hash = [32]byte{9}
+			sent(rows, 2)
+		})
+	}
+}
+
+// put replaces the first segment.
+func (w *world) put(text string) {
+	w.t.Helper()
+	if err := os.WriteFile(filepath.Join(w.dir, "00000001.jsonl"), []byte(text), 0o600); err != nil {
+		w.t.Fatal(err)
+	}
 }

@@ -66,8 +66,9 @@ type Counters struct {
 type Streamer struct {
 	cfg Config
 
-	mu       sync.Mutex // guards counters
+	mu       sync.Mutex // guards all below
 	counters Counters
+	told     missing
 }
 
 // New checks cfg and reads nothing yet.
@@ -132,11 +133,12 @@ func (s *Streamer) session(ctx context.Context) (sent bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	src, err := openSource(s.cfg, at)
+	src, err := openSource(ctx, s.cfg, at)
 	if err != nil {
 		return false, err
 	}
 	defer src.close()
+	s.confirmed(src)
 	open := unconfirmed{since: s.cfg.Now()}
 	for ctx.Err() == nil {
 		batch, err := src.batch(ctx)
@@ -203,13 +205,20 @@ func (s *Streamer) confirm(ctx context.Context, src *source) error {
 	if err := src.at.write(s.cfg.Position); err != nil {
 		return err
 	}
+	s.confirmed(src)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.counters.Decisions, s.counters.Changes = src.at.Decisions, src.at.Changes
 	if y, ok := s.cfg.Sink.(*Syslog); ok {
 		s.counters.Unanswered = y.Unanswered()
 	}
 	return nil
+}
+
+// confirmed is called where all that src has returned is confirmed, at its begin too.
+func (s *Streamer) confirmed(src *source) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counters.Decisions, s.counters.Changes = src.at.Decisions, src.at.Changes
 }
 
 func (s *Streamer) looked(src *source, nothing bool) {
@@ -217,7 +226,12 @@ func (s *Streamer) looked(src *source, nothing bool) {
 	defer s.mu.Unlock()
 	s.counters.CaughtUp = nothing
 	s.counters.Read = src.at.Decisions
-	s.counters.Missed += src.takeMissed()
+	missed := s.told.add(src.takeMissed())
+	if missed == 0 {
+		return
+	}
+	s.counters.Missed += missed
+	s.cfg.Log.Error("lines of the decision record were removed or unreadable before the stream had them: they are never sent", "missed", missed, "up_to_seq", s.told.upTo)
 }
 
 func (s *Streamer) count(n int) {

@@ -142,7 +142,15 @@ func (c *call) serve() {
 	}
 	if !c.g.cfg.Decider.Decide(&c.request, &c.decision) {
 		c.nameFraming()
+		if c.g.cfg.Captures != nil {
+			c.refuseAndKeep()
+			return
+		}
 		c.refuse()
+		return
+	}
+	if c.asksWhy() {
+		c.explain()
 		return
 	}
 	if c.decision.IsExchange(&c.request) {

@@ -42,6 +42,7 @@ type Config struct {
 	Address     *clientip.Deriver
 	Upstreams   map[*access.API]upstream.Doer // one for every API of the environment
 	Exchange    Exchange                      // may be nil where no API has a token endpoint
+	Captures    map[*access.API]Captures      // of signed APIs; nil: nothing is kept, and ExplainBase is a path like any other
 	Record      Recorder
 
 	// Admit is asked once for every request that is about to be forwarded or exchanged, after all checks and before a byte
@@ -81,6 +82,11 @@ func New(cfg Config) (*Gateway, error) {
 		}
 		if api.TokenEndpoint != "" && cfg.Exchange == nil {
 			return nil, errors.New("gateway: " + api.Name + " has a token endpoint, but there is no exchange")
+		}
+	}
+	for api, captures := range cfg.Captures {
+		if api == nil || captures == nil || cfg.Upstreams[api] == nil || api.Protocol != access.Signed {
+			return nil, errors.New("gateway: captures are of signed APIs that are served")
 		}
 	}
 	if cfg.BodyTimeout == 0 {

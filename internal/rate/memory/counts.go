@@ -101,7 +101,7 @@ func (l *Limiter) load() error {
 			return nil
 		}
 		if len(s.states) >= s.most {
-			return rate.ErrFull
+			return fmt.Errorf("%w: the day's counts are more than it may hold by now; raise its bound, or remove their file and give today's quotas anew", rate.ErrFull)
 		}
 		s.states[key] = rate.State{Day: day, Count: count}
 		return nil

@@ -117,21 +117,23 @@ func (l *Limiter) Take(buckets []rate.Bucket) (bool, error) {
 
 // put remembers what was taken, or nothing if there is no room for all of it.
 func (l *Limiter) put(buckets []rate.Bucket, taken *[rate.Max]rate.State, today int32) (bool, error) {
-	var made [rate.Max]bool
+	var made, kept [rate.Max]bool
 	for i := range buckets {
 		key, s := buckets[i].Key, l.shardOf(buckets[i].Key)
-		if _, known := s.states[key]; known {
+		if _, kept[i] = s.states[key]; kept[i] {
 			continue
 		}
 		if made[i] = s.makeRoom(today); made[i] {
-			s.states[key] = taken[i]
+			s.states[key], kept[i] = taken[i], true
 		} else if l.whenFull == Refuse {
 			l.undo(buckets[:i], made[:i])
 			return false, rate.ErrFull
 		}
 	}
 	for i := range buckets {
-		l.shardOf(buckets[i].Key).put(buckets[i].Key, taken[i], buckets[i].Daily > 0)
+		if s := l.shardOf(buckets[i].Key); kept[i] {
+			s.keep(buckets[i].Key, taken[i], buckets[i].Daily > 0) // also where making room has just forgotten it
+		}
 	}
 	return true, nil
 }

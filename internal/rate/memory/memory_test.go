@@ -189,3 +189,22 @@ func TestOpenRefuses(t *testing.T) {
 		t.Errorf("too many buckets: %v", err)
 	}
 }
+
+// TestARequestIsCountedWhereRoomIsMadeForItsOtherBucket: an idle bucket of the same request is not forgotten with what it took.
+func TestARequestIsCountedWhereRoomIsMadeForItsOtherBucket(t *testing.T) {
+	clock := ratetest.NewClock()
+	l := open(t, memory.Config{Now: clock.Now})
+	of := func(n byte) rate.Bucket { // all of them in one shard
+		b := ratetest.Bucket(1, 1, 5, 0)
+		b.Key = rate.Key{n, 1}
+		return b
+	}
+	take(t, l, []rate.Bucket{of(0)}, true, 1)
+	clock.Move(time.Hour)
+	for n := byte(1); n < 128; n++ {
+		take(t, l, []rate.Bucket{of(n)}, true, 1)
+	}
+	take(t, l, []rate.Bucket{of(0), of(200)}, true, 5)
+	take(t, l, []rate.Bucket{of(0), of(200)}, false, 1)
+	take(t, l, []rate.Bucket{of(0)}, false, 1)
+}

@@ -85,13 +85,15 @@ func (s *shard) forget(today int32) {
 	s.vain, s.swept = len(s.states) == before && before >= s.most, s.hands
 }
 
-// put remembers a state whose key is there. counted: its count of the day was raised.
-func (s *shard) put(key rate.Key, state rate.State, counted bool) {
-	if _, known := s.states[key]; known {
-		s.states[key] = state
-		s.dirty = s.dirty || counted
-	}
+// keep remembers a state. counted: its count of the day was raised.
+func (s *shard) keep(key rate.Key, state rate.State, counted bool) {
+	s.states[key] = state
+	s.dirty = s.dirty || counted
 }
 
 // mend replaces a state that is there; a request that was refused makes none.
-func (s *shard) mend(key rate.Key, state rate.State) { s.put(key, state, false) }
+func (s *shard) mend(key rate.Key, state rate.State) {
+	if _, known := s.states[key]; known {
+		s.states[key] = state
+	}
+}

@@ -9,7 +9,10 @@ import (
 
 var (
 	errClosed = fmt.Errorf("%w: it is closed", replay.ErrUnavailable)
-	errAhead  = fmt.Errorf("%w: a claim expires more than %d seconds ahead", replay.ErrUnavailable, MaxAhead)
+	// errForgotten: after a clock that ran ahead and was set back nobody can tell whether the request was seen before. It is
+	// refused, but not told to be a replay: an honest caller would believe that its request had been carried out.
+	errForgotten = fmt.Errorf("%w: claims of that time were forgotten when the clock was ahead", replay.ErrUnavailable)
+	errAhead     = fmt.Errorf("%w: a claim expires more than %d seconds ahead", replay.ErrUnavailable, MaxAhead)
 )
 
 // Claim implements replay.Guard. Besides the contract: a claim that expires more
@@ -47,7 +50,7 @@ func (g *Guard) claim(key *[32]byte, expires int64) (bool, error) {
 	mark := g.mark.Load()
 	s.sweep(mark, &g.count)
 	if expires <= mark {
-		return false, nil
+		return false, errForgotten
 	}
 	b := bucketOf(expires)
 	held, known := s.entries[*key]
@@ -62,7 +65,7 @@ func (g *Guard) claim(key *[32]byte, expires int64) (bool, error) {
 			g.count.Add(-1)
 		}
 		if errors.Is(err, errGone) {
-			return false, nil
+			return false, errForgotten
 		}
 		return false, fmt.Errorf("%w: %w", replay.ErrUnavailable, err)
 	}

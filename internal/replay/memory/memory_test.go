@@ -138,11 +138,11 @@ func TestRule8FullGuardRefusesAndForgetsNothing(t *testing.T) {
 		t.Errorf("%d keys, want 100", g.Len())
 	}
 	replaytest.Fresh(t, g, replaytest.Key(1000), now+900, now+400)
-	replaytest.Refused(t, g, replaytest.Key(0), now+300, now) // forgotten and outlawed, with room or without
+	replaytest.Unknown(t, g, replaytest.Key(0), now+300, now) // forgotten and outlawed, with room or without
 	for n := range 99 {                                       // a minute after the expiry there is room for as many again
 		replaytest.Fresh(t, g, replaytest.Key(n), now+700, now+400)
 	}
-	replaytest.Refused(t, g, replaytest.Key(200), now+300, now)
+	replaytest.Unknown(t, g, replaytest.Key(200), now+300, now)
 	if _, err := g.Claim(replaytest.Key(200), now+700, now+400); !errors.Is(err, replay.ErrFull) {
 		t.Errorf("error %v, want ErrFull", err)
 	}
@@ -215,8 +215,8 @@ func TestClockThatRanAheadRecovers(t *testing.T) {
 	replaytest.Fresh(t, g, replaytest.Key(1), now+300, now)
 	const year = 365 * 86400
 	replaytest.Fresh(t, g, replaytest.Key(2), now+year+300, now+year)
-	replaytest.Refused(t, g, replaytest.Key(1), now+300, now)
-	replaytest.Refused(t, g, replaytest.Key(3), now+300, now) // in the minute that was forgotten
+	replaytest.Unknown(t, g, replaytest.Key(1), now+300, now)
+	replaytest.Unknown(t, g, replaytest.Key(3), now+300, now) // in the minute that was forgotten
 	replaytest.Fresh(t, g, replaytest.Key(3), now+360, now)
 }
 

@@ -32,6 +32,11 @@ func (d *DB) prepare(ctx context.Context) error {
 			return err
 		}
 	}
+	if !fresh && version < schemaVersion && d.convert != nil {
+		if err := d.convert(); err != nil {
+			return err
+		}
+	}
 	if fresh {
 		if _, err := d.writer.ExecContext(ctx, fmt.Sprintf("PRAGMA application_id = %d", applicationID)); err != nil {
 			return err

@@ -105,6 +105,30 @@ func TestARegisterOfVersion1GetsItsChainInPlace(t *testing.T) {
 	}
 }
 
+// Whoever opens an older register may have to leave it alone: then it is what it was.
+func TestAnOlderRegisterIsLeftAloneWhereItIsRefused(t *testing.T) {
+	file := version1(t, populated...)
+	refused := errors.New("an older server runs")
+	if db, err := sqlite.Open(context.Background(), sqlite.Config{Path: file, Convert: func() error { return refused }}); !errors.Is(err, refused) {
+		t.Fatal(db, err)
+	}
+	var version int
+	if err := raw(t, file).QueryRow("PRAGMA user_version").Scan(&version); err != nil || version != 1 {
+		t.Errorf("version %d, %v", version, err)
+	}
+	asked := 0
+	count := func() error { asked++; return nil }
+	for range 2 {
+		if err := open(t, sqlite.Config{Path: file, Convert: count}).Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open(t, sqlite.Config{Path: path(t), Convert: count})
+	if asked != 1 {
+		t.Errorf("asked %d times for one old register that was opened twice and a new one", asked)
+	}
+}
+
 // The tables of a register that was converted are those of a new one, so that both refuse alike.
 func TestAConvertedRegisterHasTheTablesOfANewOne(t *testing.T) {
 	tables := func(file string) (all []string) {

@@ -59,11 +59,21 @@ func (t *Tx) Reviews(partnerID string) ([]partner.Review, error) {
 	return list(t, "list reviews", scanReview, reviewColumns+" WHERE partner_id = ? ORDER BY environment", partnerID)
 }
 
+func (t *Tx) touchReview(partnerID, environment string) {
+	t.touch(audit.ReviewRow(partnerID, environment), digested(func() (partner.Review, bool, error) {
+		return t.Review(partnerID, environment)
+	}, audit.TouchReview))
+}
+
+// DeleteReview removes a review, as if nobody had asked for it; one that is not there is no error.
+func (t *Tx) DeleteReview(partnerID, environment string) error {
+	t.touchReview(partnerID, environment)
+	return t.exec("remove review", "DELETE FROM review WHERE partner_id = ? AND environment = ?", partnerID, environment)
+}
+
 // PutReview adds or replaces a review.
 func (t *Tx) PutReview(r partner.Review) error {
-	t.touch(audit.ReviewRow(r.PartnerID, r.Environment), digested(func() (partner.Review, bool, error) {
-		return t.Review(r.PartnerID, r.Environment)
-	}, audit.TouchReview))
+	t.touchReview(r.PartnerID, r.Environment)
 	return t.exec("write review", `INSERT INTO review
 		(partner_id, environment, state, requested_by, approved_by, changed_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (partner_id, environment) DO UPDATE SET state = excluded.state, requested_by = excluded.requested_by,

@@ -34,6 +34,10 @@ type Config struct {
 	BusyTimeout time.Duration // how long a write waits for another process; 0: DefaultBusyTimeout; at least 1 ms
 	Readers     int           // reading connections; 0: DefaultReaders
 
+	// Convert is asked before an older version's register is brought up to date, which no older program reads afterwards. Its error
+	// is Open's, and nothing is changed then. nil: it is converted.
+	Convert func() error
+
 	Now func() time.Time // for the one change row that the conversion of an older register writes; nil: time.Now
 }
 
@@ -43,6 +47,8 @@ type DB struct {
 	writer *sql.DB // one connection, begins every transaction as a writer
 	reader *sql.DB // refuses to write
 	now    func() time.Time
+
+	convert func() error // nil: yes
 }
 
 // Open opens the register, making it if the file is missing or empty, brings its tables up to date and checks the whole
@@ -81,7 +87,7 @@ func openLocked(ctx context.Context, path string, cfg Config) (db *DB, err error
 		return nil, err
 	}
 	defer release()
-	db = &DB{path: path, now: cfg.Now}
+	db = &DB{path: path, now: cfg.Now, convert: cfg.Convert}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, db.Close())

@@ -118,6 +118,7 @@ func touching(t *testing.T, s registry.Store) {
 		{"signing key", func(tx registry.Tx) error { return tx.PutCredential(signing) }, audit.TouchCredential(signing)},
 		{"sealed again", func(tx registry.Tx) error { return tx.PutSealed("crd_b", 1, []byte{3}) }, audit.TouchCredential(reseal)},
 		{"network", func(tx registry.Tx) error { return tx.PutNetwork(rule) }, audit.TouchNetwork(rule)},
+		{"review removed", func(tx registry.Tx) error { return tx.DeleteReview("ptn_a", "sandbox") }, audit.Touch{Row: audit.ReviewRow("ptn_a", "sandbox")}},
 		{"network removed", func(tx registry.Tx) error { return tx.DeleteNetwork(rule.ID) }, audit.Touch{Row: audit.NetworkRow(rule.ID)}},
 		{"limit", func(tx registry.Tx) error { return tx.PutLimit(limit) }, audit.TouchLimit(limit)},
 		{"limit removed", func(tx registry.Tx) error { return tx.DeleteLimit(limit.ID) }, audit.Touch{Row: audit.LimitRow(limit.ID)}},

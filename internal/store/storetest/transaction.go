@@ -72,6 +72,7 @@ func unrecorded(t *testing.T, s registry.Store) {
 		"credential": func(tx registry.Tx) error { return tx.PutCredential(newApp("crd_b", "ptn_a", keyID('b'), "2")) },
 		"network":    func(tx registry.Tx) error { return tx.PutNetwork(newNetwork("net_b", "ptn_a", "", "US")) },
 		"removal":    func(tx registry.Tx) error { return tx.DeleteNetwork("net_a") },
+		"withdrawal": func(tx registry.Tx) error { return tx.DeleteReview("ptn_a", "sandbox") },
 		"sealing key": func(tx registry.Tx) error {
 			return tx.PutSealingKey(partner.SealingKey{Environment: "sandbox", ID: 1, Sealed: []byte{1}, CreatedAt: moment})
 		},
