@@ -25,6 +25,9 @@ func TestExplainOnline(t *testing.T) {
 	if code != exitRefused || asked != "GET /.well-known/countersign/explain/"+id || !strings.Contains(out, "| /x\n") || strings.Contains(out, "\x1b") {
 		t.Errorf("%d, asked %s: %s", code, asked, out)
 	}
+	if a.run(t, "", "explain", "--request-id", id, "--api", "card"); asked != "GET /.well-known/countersign/explain/card/"+id {
+		t.Errorf("of an API by name: asked %s", asked)
+	}
 	report.Verdict = explain.Explained
 	if out := a.must(t, "", "explain", "--request-id", id, "-o", "json"); !strings.Contains(out, `"verdict":"explained"`) {
 		t.Error(out)
