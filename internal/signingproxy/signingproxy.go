@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"countersign.dev/client"
@@ -41,8 +42,9 @@ type Config struct {
 
 // Proxy is the handler. Safe for concurrent use.
 type Proxy struct {
-	cfg   Config
-	token [32]byte
+	cfg     Config
+	token   [32]byte
+	buffers sync.Pool // what answers are copied through
 }
 
 // New checks cfg.
@@ -53,7 +55,9 @@ func New(cfg Config) (*Proxy, error) {
 	if cfg.Remote && len(cfg.Token) == 0 {
 		return nil, errors.New("signing proxy: Remote needs Token")
 	}
-	return &Proxy{cfg: cfg, token: sha256.Sum256(cfg.Token)}, nil
+	p := &Proxy{cfg: cfg, token: sha256.Sum256(cfg.Token)}
+	p.buffers.New = func() any { b := make([]byte, 32<<10); return &b }
+	return p, nil
 }
 
 // ServeHTTP serves one request.
@@ -83,7 +87,7 @@ func (p *Proxy) serve(w http.ResponseWriter, r *http.Request) int {
 		return refuse(w, statusOf(err), err.Error())
 	}
 	defer resp.Body.Close()
-	return relay(w, resp)
+	return p.relay(w, resp)
 }
 
 // refuse says why a request does not go on; empty: it does.
@@ -167,21 +171,24 @@ func statusOf(err error) int {
 }
 
 // relay sends the answer on as it arrives. One that breaks off ends the connection, so that nobody takes it for whole.
-func relay(w http.ResponseWriter, resp *http.Response) int {
+func (p *Proxy) relay(w http.ResponseWriter, resp *http.Response) int {
 	drop(resp.Header)
 	for name, values := range resp.Header {
 		w.Header()[name] = slices.Clone(values)
 	}
 	w.WriteHeader(resp.StatusCode)
 	flush := http.NewResponseController(w)
-	buffer := make([]byte, 32<<10)
-	for {
-		n, err := resp.Body.Read(buffer)
+	buffer := p.buffers.Get().(*[]byte)
+	defer p.buffers.Put(buffer)
+	for left := resp.ContentLength; ; {
+		n, err := resp.Body.Read(*buffer)
 		if n > 0 {
-			if _, failed := w.Write(buffer[:n]); failed != nil {
+			if _, failed := w.Write((*buffer)[:n]); failed != nil {
 				return resp.StatusCode
 			}
-			_ = flush.Flush()
+			if left -= int64(n); left != 0 { // the end flushes by itself
+				_ = flush.Flush()
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return resp.StatusCode
