@@ -88,7 +88,7 @@ func (r *Record) Decision() []byte {
 	return r.body
 }
 
-// Write adds a segment of this many decisions and returns its path. compress: in members of 256 KiB.
+// Write adds a segment of this many decisions and returns its path. compress: in members of 64 KiB.
 func (r *Record) Write(lines int, compress bool) string {
 	r.t.Helper()
 	path := filepath.Join(r.Dir, fmt.Sprintf("%08d.jsonl", r.segment+1))
@@ -101,7 +101,7 @@ func (r *Record) Write(lines int, compress bool) string {
 	}
 	out := bufio.NewWriterSize(file, 1<<20)
 	var to io.Writer = out
-	members := &packer{out: out, size: 256 << 10}
+	members := &packer{out: out, size: 64 << 10}
 	if compress {
 		to = members
 	}
