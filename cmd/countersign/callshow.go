@@ -100,10 +100,10 @@ func pour(ctx context.Context, out io.Writer, body io.Reader) error {
 			return coded{fmt.Errorf("write the answer: %w", failed), exitWrite}
 		}
 		switch {
+		case err != nil && errors.Is(context.Cause(ctx), errTooSlow): // also at the end: it is that of a request that was given up
+			return coded{errTooSlow, exitTimeout}
 		case errors.Is(err, io.EOF):
 			return nil
-		case err != nil && errors.Is(context.Cause(ctx), errTooSlow):
-			return coded{errTooSlow, exitTimeout}
 		case err != nil:
 			return coded{fmt.Errorf("the answer broke off: %w", err), exitBroke}
 		}
