@@ -74,6 +74,9 @@ func SealingKeyRow(environment string, id uint32) string {
 	return "sealing_key/" + environment + "/" + strconv.FormatUint(uint64(id), 10)
 }
 
+// DocumentRow names the row of a document of the operators' plane.
+func DocumentRow(kind, id string) string { return "document/" + kind + "/" + id }
+
 // TouchPartner digests every field of p.
 func TouchPartner(p partner.Partner) Touch {
 	var c canon
@@ -143,4 +146,13 @@ func TouchSealingKey(k partner.SealingKey) Touch {
 	c.fields = append(c.fields, k.Sealed)
 	c.moments(k.CreatedAt, k.RetiredAt)
 	return c.touch(SealingKeyRow(k.Environment, k.ID))
+}
+
+// TouchDocument digests every field of d.
+func TouchDocument(d partner.Document) Touch {
+	var c canon
+	c.text(d.Kind, d.ID, d.PartnerID, d.Environment, d.State, d.Alias)
+	c.moments(d.CreatedAt)
+	c.fields = append(c.fields, d.Body)
+	return c.touch(DocumentRow(d.Kind, d.ID))
 }

@@ -16,6 +16,7 @@ type RowSource interface {
 	Networks(partnerID string) ([]partner.NetworkRule, error)
 	Limits(partnerID string) ([]partner.Limit, error)
 	SealingKeys(environment string) ([]partner.SealingKey, error)
+	Documents(partner.DocumentQuery) ([]partner.Document, error)
 }
 
 // Rows digests every row of a register, in the order of their names.
@@ -28,6 +29,9 @@ func Rows(src RowSource) ([]Touch, error) {
 		func() error { return digests(&rows, all(src.Networks), TouchNetwork) },
 		func() error { return digests(&rows, all(src.Limits), TouchLimit) },
 		func() error { return digests(&rows, all(src.SealingKeys), TouchSealingKey) },
+		func() error {
+			return digests(&rows, func() ([]partner.Document, error) { return src.Documents(partner.DocumentQuery{}) }, TouchDocument)
+		},
 	)
 	slices.SortFunc(rows, func(a, b Touch) int { return strings.Compare(a.Row, b.Row) })
 	return rows, err

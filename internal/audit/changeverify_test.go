@@ -61,12 +61,13 @@ func (l *ledger) Changes(after uint64, limit int) ([]audit.Change, error) {
 	return l.changes[from:min(from+limit, len(l.changes))], l.read()
 }
 
-func (l *ledger) Partners() ([]partner.Partner, error)             { return l.partners, l.read() }
-func (l *ledger) Reviews(string) ([]partner.Review, error)         { return nil, l.read() }
-func (l *ledger) Credentials(string) ([]partner.Credential, error) { return nil, l.read() }
-func (l *ledger) Networks(string) ([]partner.NetworkRule, error)   { return nil, l.read() }
-func (l *ledger) Limits(string) ([]partner.Limit, error)           { return nil, l.read() }
-func (l *ledger) SealingKeys(string) ([]partner.SealingKey, error) { return nil, l.read() }
+func (l *ledger) Partners() ([]partner.Partner, error)                        { return l.partners, l.read() }
+func (l *ledger) Reviews(string) ([]partner.Review, error)                    { return nil, l.read() }
+func (l *ledger) Credentials(string) ([]partner.Credential, error)            { return nil, l.read() }
+func (l *ledger) Networks(string) ([]partner.NetworkRule, error)              { return nil, l.read() }
+func (l *ledger) Limits(string) ([]partner.Limit, error)                      { return nil, l.read() }
+func (l *ledger) SealingKeys(string) ([]partner.SealingKey, error)            { return nil, l.read() }
+func (l *ledger) Documents(partner.DocumentQuery) ([]partner.Document, error) { return nil, l.read() }
 
 func (l *ledger) anchor() audit.Anchor {
 	return audit.Anchor{ID: l.head.Record, Seq: l.head.Seq, Hash: l.head.Hash, At: time.Unix(3, 0)}
@@ -79,7 +80,7 @@ func TestRule12AReadingThatFailsProvesNothing(t *testing.T) {
 		l.failing = failing
 		report, err := audit.VerifyChanges(l, []audit.Anchor{l.anchor()})
 		if l.readings < failing {
-			if failing != 1+3+6+3+1 {
+			if failing != 1+3+7+3+1 {
 				t.Errorf("%d readings", failing-1)
 			}
 			return

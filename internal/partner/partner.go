@@ -41,7 +41,8 @@ type ReviewState string
 
 // The states of a review. The empty string is no review at all and admits nobody.
 const (
-	ReviewRequested ReviewState = "requested"
+	ReviewRequested ReviewState = "requested" // applied for; nobody looks at it yet
+	ReviewStarted   ReviewState = "in_review" // an operator works on it
 	ReviewApproved  ReviewState = "approved"
 	ReviewSuspended ReviewState = "suspended" // was approved; refused until resumed
 	ReviewClosed    ReviewState = "closed"    // for good
@@ -61,7 +62,7 @@ type Review struct {
 // Validate reports what is wrong with r, or nil: above all an approval by the person who asked for it.
 func (r Review) Validate() error {
 	switch r.State {
-	case ReviewRequested, ReviewApproved, ReviewSuspended, ReviewClosed:
+	case ReviewRequested, ReviewStarted, ReviewApproved, ReviewSuspended, ReviewClosed:
 	default:
 		return invalid("unknown review state %q", r.State)
 	}

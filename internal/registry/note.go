@@ -24,9 +24,15 @@ func (r *Registry) NoteKeyRetired(ctx context.Context, actor Actor, environment 
 }
 
 // NoteRestored records that this register was put back from a backup of a time, which ended with a revision. Errors: ErrActor,
-// the store's.
+// the store's. What was transient then is gone: nobody is signed in by a backup.
 func (r *Registry) NoteRestored(ctx context.Context, actor Actor, made time.Time, revision uint64) error {
-	return r.note(ctx, actor, audit.RegisterRestored, "", fmt.Sprintf("from the backup of %s, revision %d", made.UTC().Format(time.RFC3339), revision))
+	detail := fmt.Sprintf("from the backup of %s, revision %d", made.UTC().Format(time.RFC3339), revision)
+	return r.update(ctx, actor, "record "+string(audit.RegisterRestored), func(tx Tx) error {
+		if err := tx.DeleteTransientsBefore(time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+			return err
+		}
+		return r.record(tx, actor, audit.RegisterRestored, ofRegister, detail)
+	})
 }
 
 // note writes a change row of something that is done outside of the register.

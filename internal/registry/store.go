@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"time"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -57,6 +58,21 @@ type Tx interface {
 
 	PutSealed(credentialID string, number int, sealed []byte) error  // the sealed secret of a version that is there
 	PutSealedKey(environment string, id uint32, sealed []byte) error // the sealed form of a sealing key that is there
+
+	Document(kind, id string) (partner.Document, bool, error)
+	DocumentByAlias(kind, alias string) (partner.Document, bool, error)
+	Documents(partner.DocumentQuery) ([]partner.Document, error) // by creation and id; a Kind is required
+	PutDocument(partner.Document) error                          // kind, id and creation of an existing one stay
+	DeleteDocument(kind, id string) error
+
+	Transient(kind, id string) (partner.Transient, bool, error) // also one that has ended: the caller compares
+	PutTransient(partner.Transient) error                       // these four need no change row and touch nothing
+	DeleteTransient(kind, id string) error
+	DeleteTransientsOf(kind, owner string) error
+	DeleteTransientsBefore(end time.Time) error // those that ended before
+
+	Blob(digest [32]byte) ([]byte, bool, error)          // compared with the digest
+	PutBlob(content []byte) (digest [32]byte, err error) // SHA-256; needs no change row: the document that names the digest has one
 
 	// Record takes down the change row for what was written since the last one. It is written, and the revision raised, when
 	// the transaction ends; until then nothing here shows it.

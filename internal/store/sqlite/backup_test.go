@@ -63,7 +63,7 @@ func TestABackupIsOneMomentWhileOthersWrite(t *testing.T) {
 		}
 		again := open(t, sqlite.Config{Path: restored})
 		report := verified(t, again)
-		if report.Last != info.Report.Last || report.Last < 50 || partners(t, again) != int(report.Last) || info.Version != 2 {
+		if report.Last != info.Report.Last || report.Last < 50 || partners(t, again) != int(report.Last) || info.Version != 3 {
 			t.Errorf("%d partners, %+v and %+v", partners(t, again), report, info)
 		}
 		mine, theirs := changeAt(t, again, report.Last), changeAt(t, db, report.Last)
@@ -171,7 +171,7 @@ func TestCheckFileTellsGoodFromBad(t *testing.T) {
 	if _, err := db.Backup(ctx, good); err != nil {
 		t.Fatal(err)
 	}
-	if info, err := sqlite.CheckFile(ctx, good); err != nil || info.Report.Last != 100 || info.Report.Rows != 100 || info.Version != 2 {
+	if info, err := sqlite.CheckFile(ctx, good); err != nil || info.Report.Last != 100 || info.Report.Rows != 100 || info.Version != 3 {
 		t.Errorf("a good one: %+v, %v", info, err)
 	}
 	if info, err := sqlite.CheckFile(ctx, version1(t, populated...)); err != nil || info.Version != 1 || info.Report.Last != 3 {

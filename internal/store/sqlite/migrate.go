@@ -18,7 +18,7 @@ var migrations embed.FS
 
 const (
 	applicationID = 0x4353474e // "CSGN" in the header of every register
-	schemaVersion = 2          // the number of the newest migration; each one sets it as the file's user_version
+	schemaVersion = 3          // the number of the newest migration; each one sets it as the file's user_version
 )
 
 // prepare finds out what the file is before it changes anything in it, then brings it up to date.

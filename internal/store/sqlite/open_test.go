@@ -81,7 +81,7 @@ func TestManyOpenOneNewFileAtOnce(t *testing.T) {
 func TestEveryConnectionIsSetUp(t *testing.T) {
 	db := open(t, sqlite.Config{Path: path(t)})
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1",
-		"busy_timeout": "5000", "trusted_schema": "0", "user_version": "2", "application_id": "1129531214"} {
+		"busy_timeout": "5000", "trusted_schema": "0", "user_version": "3", "application_id": "1129531214"} {
 		if got, err := db.Ask("PRAGMA " + pragma); err != nil || got != want {
 			t.Errorf("%s is %s, %v", pragma, got, err)
 		}

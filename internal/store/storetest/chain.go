@@ -124,6 +124,8 @@ func touching(t *testing.T, s registry.Store) {
 		{"limit removed", func(tx registry.Tx) error { return tx.DeleteLimit(limit.ID) }, audit.Touch{Row: audit.LimitRow(limit.ID)}},
 		{"sealing key", func(tx registry.Tx) error { return tx.PutSealingKey(key) }, audit.TouchSealingKey(key)},
 		{"sealing key sealed again", func(tx registry.Tx) error { return tx.PutSealedKey("sandbox", 7, []byte{2}) }, audit.TouchSealingKey(resealed)},
+		{"document", func(tx registry.Tx) error { return tx.PutDocument(newDocument("proposal", "prp_a")) }, audit.TouchDocument(newDocument("proposal", "prp_a"))},
+		{"document removed", func(tx registry.Tx) error { return tx.DeleteDocument("proposal", "prp_a") }, audit.Touch{Row: audit.DocumentRow("proposal", "prp_a")}},
 		{"sealing key removed", func(tx registry.Tx) error { return tx.DeleteSealingKey("sandbox", 7) }, audit.Touch{Row: audit.SealingKeyRow("sandbox", 7)}},
 	} {
 		put(t, s, step.write)

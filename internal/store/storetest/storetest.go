@@ -41,6 +41,10 @@ func Run(t *testing.T, open func(t *testing.T) registry.Store) {
 		"impossible rows are refused":             impossible,
 		"impossible limits are refused":           impossibleLimits,
 		"parallel changes are not lost":           parallel,
+		"documents come back":                     documents,
+		"transients end":                          transients,
+		"blobs are what their digest says":        blobs,
+		"impossible documents are refused":        impossibleDocuments,
 		"an ended context changes nothing":        ended,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
