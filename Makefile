@@ -4,7 +4,7 @@
 GO     ?= go
 export GOTOOLCHAIN ?= local
 
-.PHONY: build dev test unit e2e bench fuzz docs clean
+.PHONY: build dev test unit e2e bench bench-peers fuzz docs clean
 
 build: ## the static binary, bin/countersign
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/countersign ./cmd/countersign
@@ -23,6 +23,9 @@ e2e: ## the real binary from outside only
 
 bench: ## every figure of docs/benchmarks.md but search; SECTION="decide sdk": these only (scripts/bench.sh lists them)
 	@sh scripts/bench.sh $(SECTION)
+
+bench-peers: ## beside nginx, HAProxy, Caddy and a bare reverse proxy, where they are installed; ARGS="-workloads get -rounds 3"
+	cd bench && $(GO) run ./peers -write ../docs/benchmarks.md $(ARGS)
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@sh scripts/fuzz.sh

@@ -69,6 +69,7 @@ internal/config/document:                                # a leaf: YAML as a tre
 internal/archtest:
 cmd/countersign:                  client scheme profile profile/library internal/... # wiring
 bench:                                                   # a module of its own: comparisons with the work of others, tests only
+bench/peers:                                             # a program: starts other proxies and this one as processes
 e2e:                                                     # a stranger: drives the binary, imports nothing of it
 `
 
