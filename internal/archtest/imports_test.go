@@ -55,6 +55,7 @@ internal/edge/tokens:             internal/access internal/registry internal/edg
 internal/edge/ops:                internal/audit
 internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture scheme # scheme and explain for captures alone: what is decided is access's
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
+internal/edge/gateway/http1:                             # HTTP/1.1 over what strict has let through: a server in the place of the standard one
 internal/edge/gateway/upstream:   internal/turnstile     # bytes of a connection, no decision
 internal/partnerfile:             internal/config/document scheme # the partner's side: nothing of the server
 internal/explain:                 profile scheme         # the partner's side: bytes in, words out; no I/O and nothing of the server

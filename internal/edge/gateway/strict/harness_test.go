@@ -7,14 +7,17 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"io"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync"
 	"testing"
 	"time"
 
+	"countersign.dev/internal/edge/gateway/http1"
 	"countersign.dev/internal/edge/gateway/strict"
 )
 
@@ -34,6 +37,7 @@ type door struct {
 	t        *testing.T
 	listener *strict.Listener
 	server   *http.Server
+	own      *http1.Server // serves HTTP/1 in the place of server; nil: server does
 	addr     string
 	pool     *x509.CertPool
 
@@ -108,14 +112,36 @@ func openDoor(t *testing.T, change func(*strict.Config, *http.Server)) *door {
 	d.addr = inner.Addr().String()
 	strict.Configure(d.server, d.listener)
 	served := make(chan error, 1)
-	go func() { served <- d.server.Serve(d.listener) }()
+	if os.Getenv("COUNTERSIGN_HTTP1") == "own" {
+		own, err := http1.New(http1.Config{Handler: d.server.Handler, HTTP2: d.server, ConnContext: strict.ConnContext, ReadHeaderTimeout: d.server.ReadHeaderTimeout,
+			IdleTimeout: d.server.IdleTimeout, Log: slog.Default()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.own = own
+	}
+	go func() { served <- d.serve() }()
 	t.Cleanup(func() {
-		_ = d.server.Close()
+		_ = d.close()
 		if err := <-served; err != http.ErrServerClosed && err != net.ErrClosed {
 			t.Errorf("Serve ended with %v", err)
 		}
 	})
 	return d
+}
+
+func (d *door) serve() error {
+	if d.own != nil {
+		return d.own.Serve(d.listener)
+	}
+	return d.server.Serve(d.listener)
+}
+
+func (d *door) close() error {
+	if d.own != nil {
+		return d.own.Close()
+	}
+	return d.server.Close()
 }
 
 // dial opens a raw HTTP/1 connection over TLS.
