@@ -66,7 +66,7 @@ func TestRestoreGoesOn(t *testing.T) {
 // TestAFreshRegisterIsReady: right after init, before the first change, nothing is wrong: there is nothing yet that could be anchored.
 func TestAFreshRegisterIsReady(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
-	out, err := exec.Command(binary(t), "init", "--dir", dir, "--self-signed", "--protocol", "signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0",
+	out, err := exec.Command(binary(t), "init", "--dir", dir, "--self-signed", "--protocol", "signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0",
 		"--checkpoints", filepath.Join(dir, "elsewhere")).CombinedOutput()
 	if err != nil {
 		t.Fatal(string(out), err)

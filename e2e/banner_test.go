@@ -68,6 +68,7 @@ var offered = []struct {
 	{[]string{"Partner Authentication", "JSON"}, []string{"curl"}, `{"token":"`, `"code"`},
 	{[]string{"Partner Authentication", "XML"}, []string{"curl"}, xmlHead + "<access><token>", "<error>"},
 	{[]string{"call", "token"}, []string{"curl"}, `"found"`, `"code"`},
+	{[]string{"Admin API"}, []string{"curl"}, `"Demo Partner"`, `"status"`},
 }
 
 // TestPrintedCommands runs every command as printed, in a folder and with a home of its own.

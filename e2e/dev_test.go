@@ -28,6 +28,11 @@ type ready struct {
 	OpsURL       string                 `json:"ops_url"`
 	DecisionLog  string                 `json:"decision_log"`
 	Environments map[string]environment `json:"environments"`
+	Admin        struct {
+		URL          string `json:"url"`
+		SignInLink   string `json:"sign_in_link"`
+		ServiceToken string `json:"service_token"`
+	} `json:"admin"`
 }
 
 type environment struct {

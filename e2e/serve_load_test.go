@@ -117,13 +117,25 @@ func (l *load) after(t *testing.T, n int64) {
 	}
 }
 
-// TestReloadsUnderLoad: fifty configurations are put in force one after the other, listeners come and go, and not one request fails.
-func TestReloadsUnderLoad(t *testing.T) {
-	s := newSite(t)
+// withEachServer runs a test with each of the two servers of HTTP/1.
+func withEachServer(t *testing.T, test func(t *testing.T, s *site)) {
+	for standard, name := range map[string]string{"true": "net/http", "false": "our own"} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			s.settings["STANDARD"] = standard
+			test(t, s)
+		})
+	}
+}
+
+// TestReloadsUnderLoad: twice twenty-five configurations are put in force one after the other, listeners come and go, and not one request fails.
+func TestReloadsUnderLoad(t *testing.T) { withEachServer(t, reloadsUnderLoad) }
+
+func reloadsUnderLoad(t *testing.T, s *site) {
 	d := s.serve(t)
 	l := d.underLoad(t, sandbox)
 	l.after(t, 50)
-	for i := range 50 {
+	for i := range 25 {
 		s.settings["MAX_BODY"] = fmt.Sprintf("%dKiB", 64+i)
 		s.settings["REPLAY"] = []string{"writes", "all"}[i%2]
 		s.settings["MORE_SANDBOX"] = []string{"", "\n      - address: \"localhost:0\"\n        tls: {certificate: CERT, key: KEY}"}[i%2]
@@ -143,8 +155,9 @@ func TestReloadsUnderLoad(t *testing.T) {
 }
 
 // TestDrainUnderLoad: a stop that is announced costs no request that was accepted, and none that runs.
-func TestDrainUnderLoad(t *testing.T) {
-	s := newSite(t)
+func TestDrainUnderLoad(t *testing.T) { withEachServer(t, drainUnderLoad) }
+
+func drainUnderLoad(t *testing.T, s *site) {
 	s.settings["LAMEDUCK"] = "1s"
 	d := s.serve(t)
 	running, release := make(chan struct{}), make(chan struct{})
@@ -189,8 +202,9 @@ func TestDrainUnderLoad(t *testing.T) {
 }
 
 // TestADrainHasADeadline: what runs longer is cut off, told in the log, and the server ends in good order.
-func TestADrainHasADeadline(t *testing.T) {
-	s := newSite(t)
+func TestADrainHasADeadline(t *testing.T) { withEachServer(t, drainHasADeadline) }
+
+func drainHasADeadline(t *testing.T, s *site) {
 	s.settings["DEADLINE"] = "1s"
 	d := s.serve(t)
 	running, release := make(chan struct{}), make(chan struct{})

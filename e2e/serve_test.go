@@ -21,6 +21,7 @@ type site struct {
 	upstream  *recorder
 
 	settings map[string]string // replaces a setting of the configuration below by name
+	flags    []string          // further ones of serve
 }
 
 // newSite makes a site. The partner and the credentials are those of a run of dev.
@@ -59,6 +60,7 @@ environments:
     listeners:
       - address: "127.0.0.1:0"
         tls: {certificate: CERT, key: KEY}
+        standard: STANDARD
         MORE_SANDBOX
     apis:
       card:
@@ -90,13 +92,13 @@ func (s *site) text() string {
 	settings := map[string]string{
 		"DATA": s.data, "CERT": s.cert, "KEY": s.key, "UPSTREAM": "http://" + s.upstream.ln.Addr().String(), "DEADLINE": "20s", "LAMEDUCK": "0s",
 		"MAX_BODY": "1MiB", "REPLAY": "writes", "SANDBOX_KEY": filepath.Join(s.data, "master.key"), "PRODUCTION_KEY": filepath.Join(s.data, "master.key"),
-		"MORE_SANDBOX": "", "MORE_PRODUCTION": "", "PROXIES": "", "DECISIONS": "{when_full: refuse}",
+		"MORE_SANDBOX": "", "STANDARD": "true", "MORE_PRODUCTION": "", "PROXIES": "", "DECISIONS": "{when_full: refuse}",
 	}
 	for name, value := range s.settings {
 		settings[name] = value
 	}
 	text := configuration
-	for _, name := range []string{"MORE_SANDBOX", "MORE_PRODUCTION", "PROXIES", "SANDBOX_KEY", "PRODUCTION_KEY", "DATA", "CERT", "KEY", "UPSTREAM", "DEADLINE", "LAMEDUCK", "MAX_BODY", "REPLAY", "DECISIONS"} {
+	for _, name := range []string{"STANDARD", "MORE_SANDBOX", "MORE_PRODUCTION", "PROXIES", "SANDBOX_KEY", "PRODUCTION_KEY", "DATA", "CERT", "KEY", "UPSTREAM", "DEADLINE", "LAMEDUCK", "MAX_BODY", "REPLAY", "DECISIONS"} {
 		text = strings.ReplaceAll(text, name, settings[name])
 	}
 	return text
@@ -163,7 +165,7 @@ func (s *site) serveAs(t *testing.T, cmd *exec.Cmd, environments ...string) *dev
 
 func (s *site) launch(cmd *exec.Cmd, environments ...string) (*dev, error) {
 	d := &dev{data: s.data, stdout: new(buffer), stderr: new(buffer), exited: make(chan struct{}), cmd: cmd}
-	cmd.Args = append(cmd.Args, "serve", "--config", s.file())
+	cmd.Args = append(append(cmd.Args, "serve", "--config", s.file()), s.flags...)
 	scope := ""
 	for _, e := range environments {
 		cmd.Args = append(cmd.Args, "--environment", e)

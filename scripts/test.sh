@@ -29,7 +29,9 @@ unit() {
     CGO_ENABLED=0 $go build -o /dev/null ./cmd/countersign
     say "unit tests ${race:+with the race detector}"
     # shellcheck disable=SC2046,SC2086
-    $go test $race -timeout 8m -skip "$snippets" $($go list ./... | grep -v '/e2e$')
+    $go test $race -timeout 12m -skip "$snippets" $($go list ./... | grep -v '/e2e$')
+    say "the gateway behind its own HTTP/1 server"
+    COUNTERSIGN_HTTP1=own $go test -count=1 -timeout 4m ./internal/edge/gateway ./internal/edge/gateway/strict
     say "tests that the race detector would distort"
     $go test -timeout 3m -run 'Allocat' ./...
 }
@@ -48,7 +50,7 @@ missing() {
 
 e2e() {
     say "end to end: the real binary"
-    $go test -count=1 -timeout 8m -skip "$snippets" ./e2e/...
+    $go test -count=1 -timeout 10m -skip "$snippets" ./e2e/...
 }
 
 # The programs that `snippet` writes, run in every language that Debian packages. What they need is said once, here.
@@ -58,12 +60,12 @@ snippets() {
     $go test -count=1 -timeout 10m -run "$snippets" ./internal/snippet ./e2e
 }
 
-tools="python3 node curl openssl"
+tools="python3 node curl openssl chromium glewlwyd"
 runtimes="javac keytool php ruby"
 # shellcheck disable=SC2086
 case $lane in
 all) missing $tools $runtimes; unit; e2e; snippets ;;
-unit) missing python3; unit ;;
+unit) missing python3 chromium; unit ;;
 e2e) missing $tools; e2e ;;
 snippets) missing $tools $runtimes; snippets ;;
 *) echo "usage: scripts/test.sh all|unit|e2e|snippets" >&2; exit 2 ;;

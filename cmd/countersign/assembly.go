@@ -14,7 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"countersign.dev/internal/access"
 	"countersign.dev/internal/edge/gateway"
 	"countersign.dev/internal/edge/ops"
 	"countersign.dev/internal/edge/tokens"
@@ -43,7 +42,14 @@ type assembly struct {
 	keepers  keepers
 	derived  derived
 	captures captureStores
+	recall   *recall
+	chores   atomic.Pointer[chores]              // nil before they began
+	book     func(record string) ([]byte, error) // the signed book of a record; nil: there is none
+	endings  endings
+	counts   planeCounts
 	ops      *listening
+	plane    *planeFront            // guarded by mu; nil: there is none
+	planeAt  atomic.Pointer[string] // its URL
 	checks   []check
 
 	current  atomic.Pointer[generation]
@@ -63,7 +69,7 @@ type assembly struct {
 
 // newAssembly makes an assembly that has opened nothing. bodies bounds the memory of all request bodies together, in bytes.
 func newAssembly(dir string, environments []string, log *slog.Logger, bodies int64) *assembly {
-	a := &assembly{dir: dir, environments: environments, now: time.Now, log: log, metrics: ops.NewMetrics(), bodies: gateway.NewBudget(bodies),
+	a := &assembly{dir: dir, environments: environments, now: clock, log: log, metrics: ops.NewMetrics(), bodies: gateway.NewBudget(bodies),
 		fronts: map[string]*front{}, failed: make(chan error, 1)}
 	a.life, a.end = context.WithCancel(context.Background())
 	a.keepers.a = a
@@ -120,8 +126,20 @@ func (a *assembly) put(ctx context.Context, b *blueprint) error {
 		return err
 	}
 	opened, err := a.openFronts(g)
+	var front *planeFront
+	var made *plane
+	var fresh bool
 	if err == nil {
-		err = a.follower.adopt(ctx, g.decider, func() { a.exchangeFor(g, opened) })
+		front, made, fresh, err = a.openPlane(g)
+	}
+	if err == nil {
+		err = a.follower.adopt(ctx, g.decider, func() {
+			a.exchangeFor(g, opened)
+			a.exchangePlane(front, made)
+		})
+		if err != nil && fresh {
+			err = errors.Join(err, front.listener.Close())
+		}
 	}
 	if err != nil {
 		for _, f := range opened {
@@ -194,19 +212,6 @@ func (a *assembly) dismiss(f *front) {
 		}
 	})
 }
-
-// issuerNow issues tokens from whatever snapshot is in force.
-type issuerNow struct {
-	decider atomic.Pointer[access.Decider]
-}
-
-// Issue implements tokens.Issuer.
-func (i *issuerNow) Issue(d *access.Decision, now time.Time) (string, error) {
-	return i.decider.Load().Issue(d, now)
-}
-
-// Admitted implements tokens.Issuer.
-func (i *issuerNow) Admitted(d *access.Decision) access.Reason { return i.decider.Load().Admitted(d) }
 
 // serverLog is where net/http writes.
 func (a *assembly) serverLog() *log.Logger { return slog.NewLogLogger(a.log.Handler(), slog.LevelWarn) }

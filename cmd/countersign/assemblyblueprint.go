@@ -7,6 +7,7 @@ import (
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway/upstream"
+	"countersign.dev/internal/partner"
 	"countersign.dev/internal/tlsfile"
 )
 
@@ -18,6 +19,11 @@ type blueprint struct {
 	countries string        // MMDB file; empty: none
 	drain     time.Duration // how long running requests may take once a stop was asked for
 	lameduck  time.Duration // how long readiness says no before the listeners stop to accept
+
+	plane        *planePrint                     // nil: there is no listener for operators
+	reviews      map[string]partner.ReviewPolicy // by environment; nil: nothing is asked
+	retireSilent time.Duration                   // 0: versions are retired by hand alone
+	warnBefore   time.Duration                   // 0: nobody is told of versions that end
 }
 
 // worldPrint is one environment.
@@ -54,6 +60,7 @@ type doorPrint struct {
 type doorBounds struct {
 	maxConns, maxPerPeer, maxHandshakes, maxHead, maxRequestLine, maxHeaderLines int
 	handshake, header, idle                                                      time.Duration
+	own                                                                          bool // HTTP/1 is served by package http1
 }
 
 // tlsPrint is the one TLS policy of a listener (security rule 29).

@@ -126,12 +126,3 @@ func (a *assembly) noteDerived(what string, err error) {
 		a.log.Info("what is made of the decision record is kept again", "what", what)
 	}
 }
-
-// ticking runs do in the background with a tick.
-func (a *assembly) ticking(every time.Duration, do func(ctx context.Context, tick <-chan time.Time)) {
-	a.inBackground(func(ctx context.Context) {
-		ticker := time.NewTicker(every)
-		defer ticker.Stop()
-		do(ctx, ticker.C)
-	})
-}

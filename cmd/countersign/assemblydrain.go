@@ -40,6 +40,9 @@ func (a *assembly) drain(behind ...*listening) error {
 	}
 	all.Wait()
 	a.leaving.Wait()
+	if a.plane != nil {
+		behind = append(behind, a.plane.listening)
+	}
 	for _, l := range append(behind, a.ops) {
 		failures = append(failures, a.drainListening(ctx, l))
 	}

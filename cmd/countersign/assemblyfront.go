@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"countersign.dev/internal/edge/gateway/http1"
 	"countersign.dev/internal/edge/gateway/strict"
 )
 
@@ -23,7 +24,7 @@ type front struct {
 	name      string // for the log
 	bounds    doorBounds
 	listener  *strict.Listener
-	server    *http.Server
+	server    httpServer
 	listening *listening
 	door      atomic.Pointer[door]
 	leaving   atomic.Bool // answers ask callers to come back on another connection
@@ -74,7 +75,7 @@ func (a *assembly) openFronts(g *generation) (map[string]*front, error) {
 	for key, d := range g.doors {
 		if f := a.fronts[key]; f != nil {
 			if f.bounds != d.print.bounds {
-				return opened, hinted{fmt.Errorf("listener %s: its connection limits and timeouts cannot change while it is open", d.print.address), "restart the server for them, or leave them as they are"}
+				return opened, hinted{fmt.Errorf("listener %s: its connection limits, its timeouts and its HTTP/1 server cannot change while it is open", d.print.address), "restart the server for them, or leave them as they are"}
 			}
 			continue
 		}
@@ -113,9 +114,24 @@ func (a *assembly) openFront(d *door) (*front, error) {
 		_ = inner.Close()
 		return nil, err
 	}
-	f.server = &http.Server{Handler: f, ReadHeaderTimeout: boundOr(b.header, 10*time.Second), IdleTimeout: boundOr(b.idle, 2*time.Minute), ErrorLog: a.serverLog()}
-	strict.Configure(f.server, f.listener)
+	if err := f.makeServer(); err != nil {
+		_ = inner.Close()
+		return nil, err
+	}
 	return f, nil
+}
+
+// makeServer makes what serves the listener: the standard server, or that for HTTP/2 alone and ours for HTTP/1.
+func (f *front) makeServer() (err error) {
+	b := f.bounds
+	standard := &http.Server{Handler: f, ReadHeaderTimeout: boundOr(b.header, 10*time.Second), IdleTimeout: boundOr(b.idle, 2*time.Minute), ErrorLog: f.a.serverLog()}
+	strict.Configure(standard, f.listener)
+	if f.server = standard; !b.own {
+		return nil
+	}
+	f.server, err = http1.New(http1.Config{Handler: f, HTTP2: standard, ConnContext: strict.ConnContext, ReadHeaderTimeout: standard.ReadHeaderTimeout,
+		IdleTimeout: standard.IdleTimeout, Log: f.a.log})
+	return err
 }
 
 // serve begins to accept.

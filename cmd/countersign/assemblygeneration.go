@@ -24,6 +24,8 @@ type generation struct {
 	decider   *access.Decider
 	doors     map[string]*door // by doorPrint.key
 	doers     []upstream.Doer
+	countries access.Countries // nil: there is no table
+	plane     *plane           // nil: there is none for operators
 
 	users atomic.Int64 // requests; below zero once it is retired
 	once  sync.Once
@@ -78,6 +80,9 @@ func (g *generation) retire() {
 }
 
 func (g *generation) close() {
+	if g.plane != nil {
+		g.plane.close(g.a)
+	}
 	for _, doer := range g.doers {
 		if err := doer.Close(); err != nil {
 			g.a.log.Warn("close the connections to an upstream", "cause", err.Error())
@@ -94,7 +99,7 @@ func (a *assembly) build(b *blueprint) (*generation, error) {
 		return nil, err
 	}
 	if table != nil {
-		cfg.Countries = table
+		cfg.Countries, g.countries = table, table
 	}
 	a.configure(&cfg)
 	if g.decider, err = access.New(cfg); err != nil {

@@ -95,6 +95,9 @@ func (k *keepers) keepOnly(g *generation) {
 	for _, d := range g.doors {
 		used[keeperKey(d.print.tls.files, d.print.tls.clientCA)] = true
 	}
+	if p := g.blueprint.plane; p != nil && p.tls != nil {
+		used[keeperKey(p.tls.files, "")] = true
+	}
 	for key, one := range k.tls {
 		if !used[key] {
 			one.end()

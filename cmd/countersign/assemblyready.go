@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/edge/ops"
+	"countersign.dev/internal/tlsfile"
 )
 
 // check is one thing that /readyz tells about.
@@ -43,14 +44,39 @@ func (a *assembly) standing() {
 	a.expect("quotas", false, a.limiter.Ready)
 	a.expect("disk", true, (&diskProbe{dir: a.dir}).trouble)
 	a.expect("certificates", true, a.certificatesInTime)
+	a.expect("admin_certificate", false, a.planeCertificate)
 	a.expect("certificate_files", false, a.certificateFiles)
 	a.expect("country_file", false, a.keepers.countryProblem)
 }
 
 // certificatesInTime fails where a certificate that is in force is past its end: callers cannot connect.
 func (a *assembly) certificatesInTime() error {
+	g := a.current.Load()
+	if g == nil {
+		return nil
+	}
+	var failures []error
+	for _, d := range g.doors {
+		failures = append(failures, a.inTime(d.files))
+	}
+	return errors.Join(failures...)
+}
+
+// planeCertificate fails where that of the operators' plane is past its end: operators cannot connect, callers can.
+func (a *assembly) planeCertificate() error {
+	if g := a.current.Load(); g != nil && g.plane != nil {
+		return a.inTime(g.plane.files)
+	}
+	return nil
+}
+
+// inTime fails where a certificate of files is past its end; nil has none.
+func (a *assembly) inTime(files *tlsfile.Files) error {
+	if files == nil {
+		return nil
+	}
 	now := a.now()
-	for _, s := range a.keepers.certificates() {
+	for _, s := range files.Status() {
 		if !s.Clients && now.After(s.NotAfter) {
 			return fmt.Errorf("%s expired at %s", s.Name, s.NotAfter.UTC().Format(time.RFC3339))
 		}
@@ -120,11 +146,12 @@ type servedState struct {
 	Revision    uint64 `json:"revision"`
 	At          string `json:"at"`
 	Ops         string `json:"ops"`
+	Admin       string `json:"admin"` // where the operators' plane is; empty: this server has none
 
 	Listeners []string `json:"listeners"` // addresses that are served
 }
 
 func (s servedState) self() servedState {
-	s.PID, s.At = os.Getpid(), time.Now().UTC().Format(time.RFC3339Nano)
+	s.PID, s.At = os.Getpid(), clock().UTC().Format(time.RFC3339Nano)
 	return s
 }

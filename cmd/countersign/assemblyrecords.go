@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
-	"time"
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit"
@@ -73,7 +72,7 @@ func (a *assembly) publishRecord(w *segment.Writer) error {
 	}
 	return a.metrics.Gauge("countersign_record_sync_age_seconds", "Seconds since everything that had been written was durable.", func() float64 {
 		if last := w.Counters().LastSync; !last.IsZero() {
-			return time.Since(last).Seconds()
+			return a.now().Sub(last).Seconds()
 		}
 		return 0
 	})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/audit"
+	"countersign.dev/internal/remote"
 	"github.com/spf13/cobra"
 )
 
@@ -22,13 +23,13 @@ place vouch for their ends.`,
 
 // changeFilter says which changes are asked for. What is empty or zero matches all.
 type changeFilter struct {
-	who, actor, action string
-	since, until       string
-	limit              int
-	after              uint64
+	who, actor   string
+	action, kind string
+	since, until string
+	limit        int
+	after        uint64
 
 	from, to time.Time
-	subjects []string // rows of the partner
 }
 
 func newAuditChanges(o *operator) *cobra.Command {
@@ -39,19 +40,23 @@ func newAuditChanges(o *operator) *cobra.Command {
 		Long: `List changes of the register, the oldest first: the last ones that fit, or from --after on. Times are of RFC 3339, or a span
 back from now, such as 24h or 7d.`,
 		Example: `  countersign audit changes --partner "Example Bank" --since 7d
-  countersign audit changes --action credential.revoked -o json`,
+  countersign audit changes --action credential.revoked -o json
+  countersign audit changes --kind proposal --actor operator:alice@example.com`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := f.check(time.Now()); err != nil {
+			if err := f.check(clock()); err != nil {
 				return err
 			}
-			return o.read(c, func(s *session) error { return listChanges(s, f, c.Flags().Changed("after")) })
+			return o.onPlane(c, func(s *session, p *remote.Client) error {
+				return s.showChanges(f.search(s, p, c.Flags().Changed("after")))
+			})
 		},
 	}
 	flags := c.Flags()
 	flags.StringVar(&f.who, "partner", "", "only changes of this `PARTNER`, its credentials, networks and limits")
 	flags.StringVar(&f.actor, "actor", "", "only changes by this `ACTOR`, for example operator:alice")
 	flags.StringVar(&f.action, "action", "", "only this `ACTION`, for example review.approved")
+	flags.StringVar(&f.kind, "kind", "", "only actions of this `KIND`, the part before the point, for example review")
 	flags.StringVar(&f.since, "since", "", "only from this `TIME` on")
 	flags.StringVar(&f.until, "until", "", "only until this `TIME`")
 	flags.IntVar(&f.limit, "limit", 100, "at most `N` changes, 1 to 10000")
@@ -61,6 +66,7 @@ back from now, such as 24h or 7d.`,
 		actions = append(actions, string(action))
 	}
 	_ = c.RegisterFlagCompletionFunc("action", cobra.FixedCompletions(actions, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(actionKinds(), cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
 
@@ -71,6 +77,9 @@ func (f *changeFilter) check(now time.Time) (err error) {
 	if f.action != "" && !audit.Action(f.action).Known() {
 		return hinted{fmt.Errorf("--action %s: there is no such action", f.action), "one of " + joinActions()}
 	}
+	if f.kind != "" && !slices.Contains(actionKinds(), f.kind) {
+		return hinted{fmt.Errorf("--kind %s: no action has it", f.kind), "one of " + strings.Join(actionKinds(), ", ")}
+	}
 	if f.from, err = parsePast(f.since, now); err != nil {
 		return fmt.Errorf("--since %s: %w", f.since, err)
 	}
@@ -78,6 +87,16 @@ func (f *changeFilter) check(now time.Time) (err error) {
 		return fmt.Errorf("--until %s: %w", f.until, err)
 	}
 	return nil
+}
+
+// actionKinds are the parts of actions before the point, each once.
+func actionKinds() (kinds []string) {
+	for _, action := range audit.Actions() {
+		kind, _, _ := strings.Cut(string(action), ".")
+		kinds = append(kinds, kind)
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
 }
 
 func joinActions() string {
@@ -106,79 +125,13 @@ func parsePast(text string, now time.Time) (time.Time, error) {
 	return now.Add(-span), nil
 }
 
-// matches reports whether a change is asked for.
-func (f *changeFilter) matches(c audit.Change) bool {
-	switch {
-	case f.actor != "" && c.Actor != f.actor,
-		f.action != "" && string(c.Action) != f.action,
-		!f.from.IsZero() && c.At.Before(f.from),
-		!f.to.IsZero() && c.At.After(f.to):
-		return false
-	}
-	if f.who == "" {
-		return true
-	}
-	// A rule that is gone is known by the partner's id in its detail alone.
-	return slices.Contains(f.subjects, c.Subject) || strings.Contains(c.Detail, f.subjects[0])
-}
-
-// listChanges shows the last changes that fit, or the first ones after a number.
-func listChanges(s *session, f *changeFilter, forward bool) error {
-	if err := f.resolve(s); err != nil {
+func (s *session) showChanges(found []audit.Change, err error) error {
+	if err != nil {
 		return err
-	}
-	found := []audit.Change{}
-	for after := f.after; ; {
-		page, err := s.Changes(s.ctx, after, 0)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			break
-		}
-		after = page[len(page)-1].Seq
-		for _, c := range page {
-			if f.matches(c) {
-				found = append(found, c)
-			}
-		}
-		if forward && len(found) >= f.limit {
-			found = found[:f.limit]
-			break
-		}
-		if excess := len(found) - f.limit; excess > 0 {
-			found = slices.Delete(found, 0, excess)
-		}
 	}
 	var rows [][]string
 	for _, c := range found {
 		rows = append(rows, []string{strconv.FormatUint(c.Seq, 10), when(c.At), c.Actor, string(c.Action), c.Subject, c.Detail})
 	}
 	return s.out.table(views(found, viewChange), "no change", []string{"NR", "TIME", "ACTOR", "ACTION", "SUBJECT", "DETAIL"}, rows)
-}
-
-// resolve finds the rows of the partner that is asked for; its own id is the first.
-func (f *changeFilter) resolve(s *session) error {
-	if f.who == "" {
-		return nil
-	}
-	p, err := s.partner(f.who)
-	if err != nil {
-		return err
-	}
-	page, err := s.page(p)
-	if err != nil {
-		return err
-	}
-	f.subjects = []string{p.ID}
-	for _, c := range page.Credentials {
-		f.subjects = append(f.subjects, c.ID)
-	}
-	for _, n := range page.Networks {
-		f.subjects = append(f.subjects, n.ID)
-	}
-	for _, l := range page.Limits {
-		f.subjects = append(f.subjects, l.ID)
-	}
-	return nil
 }

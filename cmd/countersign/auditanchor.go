@@ -25,6 +25,11 @@ func (v *verifyOptions) anchors(at place, records []recordPlace, view *verifyVie
 	if err != nil {
 		return set, err
 	}
+	return set, view.readBooks(&set, books, keys)
+}
+
+// readBooks reads every book into set. One that is not what was signed is a fault of the proof; one that cannot be read is an error.
+func (view *verifyView) readBooks(set *anchorSet, books []bookPlace, keys []checkpoint.Public) error {
 	for _, book := range books {
 		found, err := checkpoint.ReadBook(nil, book.path, keys...)
 		if errors.Is(err, checkpoint.ErrMalformed) || errors.Is(err, checkpoint.ErrSignature) {
@@ -32,7 +37,7 @@ func (v *verifyOptions) anchors(at place, records []recordPlace, view *verifyVie
 			continue
 		}
 		if err != nil {
-			return set, err
+			return err
 		}
 		view.Checkpoints = append(view.Checkpoints, book.path)
 		if len(found) > 0 {
@@ -46,7 +51,7 @@ func (v *verifyOptions) anchors(at place, records []recordPlace, view *verifyVie
 			}
 		}
 	}
-	return set, nil
+	return nil
 }
 
 // sources are the books and the public keys: as the flags say, or as the configuration does.
@@ -68,13 +73,9 @@ func (v *verifyOptions) sources(at place, records []recordPlace) ([]bookPlace, [
 	if len(files) == 0 {
 		return nil, nil, hinted{errors.New("checkpoints prove nothing without their public key"), "name it with --checkpoint-key"}
 	}
-	var keys []checkpoint.Public
-	for _, file := range files {
-		key, err := checkpoint.LoadPublic(nil, file)
-		if err != nil {
-			return nil, nil, err
-		}
-		keys = append(keys, key)
+	keys, err := publicKeys(files)
+	if err != nil {
+		return nil, nil, err
 	}
 	var books []bookPlace
 	for _, path := range paths {
@@ -88,6 +89,17 @@ func (v *verifyOptions) sources(at place, records []recordPlace) ([]bookPlace, [
 		books = append(books, found...)
 	}
 	return books, keys, nil
+}
+
+func publicKeys(files []string) (keys []checkpoint.Public, err error) {
+	for _, file := range files {
+		key, err := checkpoint.LoadPublic(nil, file)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
 }
 
 // booksIn are the books of a folder, those of servers of single environments in folders of their own; or the one book that the

@@ -63,7 +63,7 @@ more stay as they are. It has to be the server's user who does it.`,
 				if err := r.mine(r.at.rollups(r.record)); err != nil {
 					return err
 				}
-				cfg := rollup.Config{Dir: r.at.rollups(r.record), Keep: r.at.rollupKeep(), Now: time.Now, Log: r.log}
+				cfg := rollup.Config{Dir: r.at.rollups(r.record), Keep: r.at.rollupKeep(), Now: clock, Log: r.log}
 				done, err := rollup.Rebuild(r.ctx, cfg, r.record.dir)
 				if errors.Is(err, rollup.ErrLocked) {
 					return hinted{err, "stop the server first; it also makes them again by itself where they are damaged"}

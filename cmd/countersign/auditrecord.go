@@ -110,11 +110,42 @@ type recordSession struct {
 
 // serverFlag takes which server's record is meant.
 func serverFlag(c *cobra.Command, into *string) {
-	c.Flags().StringVar(into, "server", "", "record of the server that serves these `ENVIRONMENTS` alone: sandbox, or production+sandbox")
+	c.Flags().StringVar(into, "server", "", "`URL` of a server's operators' plane (else $"+serverVariable+"); or, on this disk, the record of the server that serves these environments alone: sandbox, or production+sandbox")
 }
 
-// onRecord does work on the decision record of a server.
+// asked tells which server's operators' plane is meant by --server, and else which record on this disk. Command lines from before
+// there was a plane name environments with this flag, and go on.
+func (o *operator) asked(server string) (plane, scope string, err error) {
+	if server != "" && !isServer(server) {
+		return "", server, nil
+	}
+	o.remote.server = server
+	plane, err = o.server()
+	return plane, "", err
+}
+
+// onRecords does work on the decision record: of a server over its plane, or on this disk.
+func (o *operator) onRecords(c *cobra.Command, server string, there func(s *session) error, here func(r *recordSession) error) error {
+	plane, _, err := o.asked(server)
+	if err != nil {
+		return err
+	}
+	if plane != "" {
+		return o.read(c, there)
+	}
+	return o.onRecord(c, server, here)
+}
+
+// onRecord does work on the decision record of a server, on its disk.
 func (o *operator) onRecord(c *cobra.Command, server string, work func(r *recordSession) error) error {
+	plane, scope, err := o.asked(server)
+	if err == nil && plane != "" {
+		err = o.diskOnly(c)
+	}
+	if err != nil {
+		return err
+	}
+	server = scope
 	out, err := newOutput(c.OutOrStdout(), c.ErrOrStderr(), o.format)
 	if err != nil {
 		return err
@@ -148,9 +179,9 @@ func (r *recordSession) searcher() (*search.Searcher, error) {
 
 // decisionFilter are the flags that choose decisions.
 type decisionFilter struct {
-	requestID, partner, credential, environment, api, reason, warning, decision, address, since, until string
-	server                                                                                             string
-	oldestFirst, scan                                                                                  bool
+	requestID, partner, credential, environment, api, reason, warning, shadow, decision, address, since, until string
+	server                                                                                                     string
+	oldestFirst, scan                                                                                          bool
 }
 
 func (f *decisionFilter) flags(o *operator, c *cobra.Command, decision string) {
@@ -162,6 +193,7 @@ func (f *decisionFilter) flags(o *operator, c *cobra.Command, decision string) {
 	flags.StringVar(&f.api, "api", "", "only this API, by its `NAME`")
 	flags.StringVar(&f.reason, "reason", "", "only this `REASON`, for example bad_signature")
 	flags.StringVar(&f.warning, "warning", "", "only what was let in with this `WARNING`, because the setting that would refuse it only warns: "+strings.Join(warningNames, ", "))
+	flags.StringVar(&f.shadow, "shadow", "", "only what the shadow profile made this `RESULT` of: ok, failed (anything else), or a reason")
 	flags.StringVar(&f.decision, "decision", decision, "`WHICH`: allow, refuse, final (both), admit, gap or any")
 	flags.StringVar(&f.address, "address", "", "only from this client `ADDRESS` or prefix")
 	flags.StringVar(&f.since, "since", "", "only from this `TIME` on: 2026-11-20T10:00:00Z, or a span back from now such as 2h")
@@ -186,8 +218,8 @@ func reasonNames() []string {
 }
 
 // query turns the flags into a question, and refuses what would be found nowhere because of a slip.
-func (f *decisionFilter) query(r *recordSession, now time.Time) (search.Query, error) {
-	q := search.Query{RequestID: f.requestID, Credential: f.credential, Environment: f.environment, API: f.api, Reason: f.reason, Warning: f.warning,
+func (f *decisionFilter) query(now time.Time, partnerID func(who string) (string, error)) (search.Query, error) {
+	q := search.Query{RequestID: f.requestID, Credential: f.credential, Environment: f.environment, API: f.api, Reason: f.reason, Warning: f.warning, Shadow: f.shadow,
 		OldestFirst: f.oldestFirst, Scan: f.scan}
 	if f.decision != "any" {
 		q.Decision = f.decision
@@ -215,7 +247,7 @@ func (f *decisionFilter) query(r *recordSession, now time.Time) (search.Query, e
 	if q.To, err = parsePast(f.until, now); err != nil {
 		return q, fmt.Errorf("--until %s: %w", f.until, err)
 	}
-	if q.Partner, err = r.partnerID(f.partner); err != nil {
+	if q.Partner, err = partnerID(f.partner); err != nil {
 		return q, err
 	}
 	if err := q.Validate(); err != nil {
@@ -224,16 +256,18 @@ func (f *decisionFilter) query(r *recordSession, now time.Time) (search.Query, e
 	return q, nil
 }
 
+func hasPartnerID(who string) bool { return strings.HasPrefix(who, "ptn_") }
+
 // partnerID takes an id as it is, since its partner may be in an older register; any other name is looked up.
 func (r *recordSession) partnerID(who string) (string, error) {
-	if who == "" || strings.HasPrefix(who, "ptn_") {
+	if who == "" || hasPartnerID(who) {
 		return who, nil
 	}
 	register, db, err := r.at.open(r.ctx)
 	if err != nil {
 		return "", err
 	}
-	s := &session{Registry: register, ctx: r.ctx, store: db, out: r.out, at: r.at}
+	s := &session{register: register, ctx: r.ctx, disk: register, store: db, out: r.out, at: r.at, close: db.Close}
 	p, err := s.partner(who)
 	return p.ID, errors.Join(err, db.Close())
 }

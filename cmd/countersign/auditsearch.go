@@ -2,12 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"slices"
-	"time"
 
 	"countersign.dev/internal/audit/search"
 	"github.com/spf13/cobra"
@@ -28,8 +24,8 @@ With --scan nothing but the record is read: slow, and proof against a forged ind
 			if len(args) == 1 {
 				f.requestID = args[0]
 			}
-			return o.onRecord(c, f.server, func(r *recordSession) error {
-				q, err := f.query(r, time.Now())
+			return o.onRecords(c, f.server, func(s *session) error { return f.searchAt(s, limit, cursor) }, func(r *recordSession) error {
+				q, err := f.query(clock(), r.partnerID)
 				if err != nil {
 					return err
 				}
@@ -66,23 +62,28 @@ func (r *recordSession) search(q search.Query) error {
 	if err != nil {
 		return err
 	}
+	return r.out.decisions(page)
+}
+
+// decisions shows a page, and says where it is not whole.
+func (o *output) decisions(page search.Page) error {
 	var rows [][]string
 	view := pageView{Found: []json.RawMessage{}, Next: page.Next, Unread: append([]string{}, page.Unread...)}
 	for i := range page.Found {
 		view.Found = append(view.Found, page.Found[i].Text)
 		rows = append(rows, decisionCells(&page.Found[i]))
 	}
-	if err := r.out.table(view, "no decision", decisionHead, rows); err != nil {
+	if err := o.table(view, "no decision", decisionHead, rows); err != nil {
 		return err
 	}
-	if page.Next != "" && !r.out.json {
-		r.out.note("there are more: --cursor %s", page.Next)
+	if page.Next != "" && !o.json {
+		o.note("there are more: --cursor %s", page.Next)
 	}
-	return r.unread(page.Unread)
+	return unread(page.Unread)
 }
 
 // unread says that an answer is not whole, and ends the command so.
-func (r *recordSession) unread(segments []string) error {
+func unread(segments []string) error {
 	if len(segments) == 0 {
 		return nil
 	}
@@ -103,7 +104,7 @@ each is a line of the record as it stands there.`,
 				return fmt.Errorf("--lines is 0 to %d", search.MaxLimit)
 			}
 			return o.onRecord(c, f.server, func(r *recordSession) error {
-				q, err := f.query(r, time.Now())
+				q, err := f.query(clock(), r.partnerID)
 				if err != nil {
 					return err
 				}
@@ -170,66 +171,4 @@ func (r *recordSession) printLine(found search.Found, from *uint64) error {
 	}
 	_, err := fmt.Fprintln(r.out.out, line)
 	return err
-}
-
-func newAuditExport(o *operator) *cobra.Command {
-	f, format, out := new(decisionFilter), "", ""
-	c := &cobra.Command{
-		Use:   "export --format jsonl|csv --out FILE",
-		Short: "Write decisions into a file, as JSON Lines or CSV",
-		Long: `Write every decision that fits into a new file of mode 0600, the oldest first. JSON Lines are the very lines of the record; in
-CSV a cell that a spreadsheet could run as a formula has a quotation mark in front. "-" writes to standard output.`,
-		Example: `  countersign audit export --format csv --partner "Example Bank" --since 2026-11-01 --until 2026-12-01 --out november.csv`,
-		Args:    cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			kind := search.Format(format)
-			if kind != search.JSONL && kind != search.CSV {
-				return hinted{fmt.Errorf("--format %s: unknown", format), "jsonl or csv"}
-			}
-			return o.onRecord(c, f.server, func(r *recordSession) error {
-				f.oldestFirst = true
-				q, err := f.query(r, time.Now())
-				if err != nil {
-					return err
-				}
-				return r.export(q, kind, out)
-			})
-		},
-	}
-	f.flags(o, c, "any")
-	flags := c.Flags()
-	flags.StringVar(&format, "format", "jsonl", "`FORM`: jsonl or csv")
-	flags.StringVar(&out, "out", "", "new `FILE`, or - for standard output")
-	flags.BoolVar(&f.scan, "scan", false, "read every line, and no index")
-	_ = c.MarkFlagRequired("out")
-	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]cobra.Completion{"jsonl", "csv"}, cobra.ShellCompDirectiveNoFileComp))
-	return c
-}
-
-func (r *recordSession) export(q search.Query, kind search.Format, path string) error {
-	searcher, err := r.searcher()
-	if err != nil {
-		return err
-	}
-	if path == "-" {
-		done, err := searcher.Export(r.ctx, r.out.out, q, kind)
-		return errors.Join(err, r.unread(done.Unread))
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return hinted{err, "name a file that is not there yet"}
-	}
-	done, err := searcher.Export(r.ctx, io.Writer(file), q, kind)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("%s is not whole: %w", path, err)
-	}
-	view := struct {
-		File   string   `json:"file"`
-		Lines  uint64   `json:"lines"`
-		Unread []string `json:"unread"`
-	}{path, done.Lines, append([]string{}, done.Unread...)}
-	if err := r.out.show(view, "%s: %d lines", path, done.Lines); err != nil {
-		return err
-	}
-	return r.unread(done.Unread)
 }

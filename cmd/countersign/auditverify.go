@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -17,6 +18,8 @@ type verifyOptions struct {
 	books, keys []string
 	only        string
 	server      string
+	export      string
+	part        bool
 }
 
 func newAuditVerify(o *operator) *cobra.Command {
@@ -31,24 +34,58 @@ code is 1. A server may run meanwhile.
 A chain alone cannot show that its end was cut off or that all of it was written anew: checkpoints can, which the server signs
 and keeps in another place. They are taken from the configuration, or from --checkpoint with the public key that belongs to
 them; the answer says up to where they prove the records, and "tail not anchored" for the rest. Verify on another machine, with
-a public key that was copied when it was made: whoever can replace record, checkpoints and key can replace this answer.`,
+a public key that was copied when it was made: whoever can replace record, checkpoints and key can replace this answer.
+
+With --export it proves what "countersign audit export --record all" has written, offline: neither register nor server is asked. The
+rows of the register are not in an export, and nothing is said of them. What is missing, between lines, at the end or as a whole file,
+is a fault; a filtered export is proven with --part, line by line, and nothing is said of what is not there.`,
 		Example: `  countersign audit verify
-  countersign audit verify --checkpoint /mnt/elsewhere/countersign --checkpoint-key checkpoint.key.pub`,
+  countersign audit verify --checkpoint /mnt/elsewhere/countersign --checkpoint-key checkpoint.key.pub
+  countersign audit verify --export export-2026-11 --checkpoint-key checkpoint.key.pub`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if v.only != "" && v.only != checkpoint.Changes && v.only != checkpoint.Decisions {
 				return hinted{fmt.Errorf("--only %s: no such record", v.only), "changes or decisions"}
 			}
+			if v.export != "" {
+				return v.offline(c, o)
+			}
+			if v.part {
+				return hinted{errors.New("--part without --export"), "on the server's disk the records are whole, or it is a fault"}
+			}
+			plane, scope, err := o.asked(v.server)
+			if err == nil && plane != "" {
+				err = hinted{errors.New("a server does not prove its own records"), "fetch them with countersign audit export --server " + plane + " --out DIR, and verify that with --export DIR"}
+			}
+			if err != nil {
+				return err
+			}
+			v.server = scope
 			return o.read(c, func(s *session) error { return v.run(s) })
 		},
 	}
 	f := c.Flags()
 	f.StringArrayVar(&v.books, "checkpoint", nil, "`PATH` of a book of checkpoints, or of the folder with both; may be repeated")
 	f.StringArrayVar(&v.keys, "checkpoint-key", nil, "public key `FILE` that checkpoints are signed with; may be repeated")
+	f.StringVar(&v.export, "export", "", "prove the export in this `DIR`, offline")
+	_ = c.MarkFlagDirname("export")
+	f.BoolVar(&v.part, "part", false, "with --export: it is a selection, so that lines may be missing")
 	f.StringVar(&v.only, "only", "", "only one `RECORD`: changes or decisions")
 	serverFlag(c, &v.server)
 	_ = c.RegisterFlagCompletionFunc("only", cobra.FixedCompletions([]cobra.Completion{"changes", "decisions"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+// offline proves an export, without any register.
+func (v *verifyOptions) offline(c *cobra.Command, o *operator) error {
+	out, err := newOutput(c.OutOrStdout(), c.ErrOrStderr(), o.format)
+	if err != nil {
+		return err
+	}
+	if v.server != "" {
+		return hinted{errors.New("--export with --server"), "an export is proven without a server"}
+	}
+	return advise(v.exported(out))
 }
 
 // verifyView is the outcome as JSON.
@@ -139,7 +176,7 @@ func (view *verifyView) fault(format string, args ...any) {
 }
 
 func (view *verifyView) changes(s *session, anchors []audit.Anchor) error {
-	report, err := s.VerifyChanges(s.ctx, anchors)
+	report, err := s.disk.VerifyChanges(s.ctx, anchors)
 	if err != nil {
 		return err
 	}

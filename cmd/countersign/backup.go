@@ -49,7 +49,7 @@ configuration names) in another place. Decision segments are plain files: copy t
 		Example: "  countersign backup --out /mnt/backup/countersign-2026-11-20",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.read(c, func(s *session) error {
+			return o.onDisk(c, func(s *session) error {
 				made, err := s.backup(out)
 				if err != nil {
 					return err
@@ -88,7 +88,7 @@ func (s *session) backup(dir string) (made manifest, err error) {
 	if err != nil {
 		return made, err
 	}
-	made = manifest{Version: 1, MadeAt: time.Now().UTC().Truncate(time.Second), Record: info.Report.Record, Revision: info.Report.Last}
+	made = manifest{Version: 1, MadeAt: clock().UTC().Truncate(time.Second), Record: info.Report.Record, Revision: info.Report.Last}
 	if made.ChainHead, err = s.chainAt(made.Revision); err != nil {
 		return made, err
 	}
@@ -123,7 +123,7 @@ func (s *session) chainAt(seq uint64) (string, error) {
 
 // neededKeys adds to ids those of the keys with which something is sealed now.
 func (s *session) neededKeys(ids []string) ([]string, error) {
-	counts, err := s.SealedWith(s.ctx)
+	counts, err := s.disk.SealedWith(s.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -117,13 +117,13 @@ func callerTransport(e partnerfile.Entry, base http.RoundTripper, hosts []string
 	hosts = append([]string{hostPort(e)}, hosts...)
 	if t := e.Token; t != nil {
 		return client.NewToken(client.TokenConfig{Endpoint: e.Base.String() + t.Endpoint, AppKey: t.AppKey, PartnerID: t.PartnerID,
-			Secret: secret, XML: t.XML, Hosts: hosts, Base: base})
+			Secret: secret, XML: t.XML, Hosts: hosts, Base: base, Now: clock})
 	}
 	s, err := loadScheme(e.Profile)
 	if err != nil {
 		return nil, fmt.Errorf("caller %s: %w", e.Name, err)
 	}
-	return client.New(client.Config{Scheme: s, KeyID: e.KeyID, Secret: secret, Vars: e.Vars, Hosts: hosts, Base: base})
+	return client.New(client.Config{Scheme: s, KeyID: e.KeyID, Secret: secret, Vars: e.Vars, Hosts: hosts, Base: base, Now: clock})
 }
 
 func hostPort(e partnerfile.Entry) string {

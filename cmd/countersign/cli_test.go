@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"testing"
 
@@ -22,8 +23,9 @@ func TestMain(m *testing.M) {
 // TestCommandLine runs the scripts of testdata: what a person types and what comes back.
 func TestCommandLine(t *testing.T) {
 	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){
-		"capture": capture,
-		"mode":    mode,
+		"capture":  capture,
+		"mode":     mode,
+		"appendto": appendTo,
 	}})
 }
 
@@ -37,6 +39,15 @@ func capture(ts *testscript.TestScript, negated bool, args []string) {
 		ts.Fatalf("no %s in the output", args[1])
 	}
 	ts.Setenv(args[0], found[1])
+}
+
+// appendTo adds one file to the end of another.
+func appendTo(ts *testscript.TestScript, negated bool, args []string) {
+	if negated || len(args) != 2 {
+		ts.Fatalf("usage: appendto FILE MORE")
+	}
+	more, before := ts.ReadFile(args[1]), ts.ReadFile(args[0])
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(before+more), 0o600))
 }
 
 // mode checks the permissions of a file.
@@ -61,6 +72,22 @@ func colleague() {
 	}
 }
 
+// registerAt opens the register of a data folder, or the one that a configuration names.
+func registerAt(ctx context.Context, where string, do func(*registry.Registry) error) error {
+	if filepath.Ext(where) != ".yaml" {
+		return withRegister(ctx, where, do)
+	}
+	at, err := configured(where)
+	if err != nil {
+		return err
+	}
+	r, db, err := at.open(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(r), db.Close())
+}
+
 func collaborate(ctx context.Context, args []string) error {
 	actor := registry.Actor{Kind: registry.Operator, Name: "colleague"}
 	if len(args) == 2 && args[1] == "register" {
@@ -76,7 +103,7 @@ func collaborate(ctx context.Context, args []string) error {
 	if len(args) != 4 {
 		return errors.New("usage: colleague DIR register | request-access PARTNER ENVIRONMENT | approve PARTNER ENVIRONMENT")
 	}
-	return withRegister(ctx, args[0], func(r *registry.Registry) error {
+	return registerAt(ctx, args[0], func(r *registry.Registry) error {
 		p, err := r.FindPartner(ctx, args[2])
 		if err != nil {
 			return err

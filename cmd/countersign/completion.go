@@ -17,16 +17,12 @@ const completionTime = 2 * time.Second
 func candidatesOf(o *operator, list func(s *session) ([]cobra.Completion, error)) ([]cobra.Completion, cobra.ShellCompDirective) {
 	ctx, cancel := context.WithTimeout(context.Background(), completionTime)
 	defer cancel()
-	at, err := o.locate()
+	s, err := o.open(ctx, nil)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
-	r, db, err := at.open(ctx)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer db.Close()
-	found, err := list(&session{Registry: r, ctx: ctx, store: db, at: at})
+	defer func() { _ = s.close() }()
+	found, err := list(s)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"time"
 
 	"countersign.dev/internal/audit/checkpoint"
 	"countersign.dev/internal/config"
@@ -66,7 +65,7 @@ func checkConfig(ctx context.Context, out *output, path string, environments []s
 		if _, environments, err = scopeOf(cfg, environments); err != nil {
 			return err
 		}
-		problems, warnings := cfg.Check(config.Scope{Environments: environments, Now: time.Now()})
+		problems, warnings := cfg.Check(config.Scope{Environments: environments, Now: clock()})
 		v.Problems, v.Warnings = append(v.Problems, problems...), append(v.Warnings, warnings...)
 		v.Problems = append(v.Problems, checkKept(ctx, cfg, environments, len(problems) == 0)...).Sorted()
 	}

@@ -22,7 +22,12 @@ func (o *operator) confirm(c *cobra.Command, what, name string) error {
 	if !isTerminal(c.InOrStdin()) {
 		return hinted{fmt.Errorf("this cannot be undone and was not confirmed: %s", what), "add --yes to do it without a question"}
 	}
-	if _, err := fmt.Fprintf(c.ErrOrStderr(), "This cannot be undone: %s.\nType %s to go on: ", what, name); err != nil {
+	return ask(c, "This cannot be undone: "+what, name)
+}
+
+// ask goes on where the name is typed.
+func ask(c *cobra.Command, what, name string) error {
+	if _, err := fmt.Fprintf(c.ErrOrStderr(), "%s.\nType %s to go on: ", what, name); err != nil {
 		return fmt.Errorf("ask: %w", err)
 	}
 	answer, err := bufio.NewReader(io.LimitReader(c.InOrStdin(), maxAnswer)).ReadString('\n')

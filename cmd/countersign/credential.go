@@ -2,10 +2,13 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
+	"countersign.dev/api"
 	"countersign.dev/internal/partner"
+	"countersign.dev/internal/remote"
 	"github.com/spf13/cobra"
 )
 
@@ -20,7 +23,8 @@ tokens) or a signing key (API token and API secret).
 A secret is shown once, by the command that makes it, and never taken from the command line. With --secret-file it goes into a
 new file of mode 0600 instead.`,
 		newCredentialIssue(o), newCredentialList(o), newCredentialShow(o), newCredentialRotate(o), newCredentialRevoke(o),
-		newCredentialRevokeTokens(o), newCredentialBind(o), newCredentialUnbind(o))
+		newCredentialRevokeTokens(o), newCredentialBind(o), newCredentialUnbind(o),
+		newCredentialRehearsal(o), newCredentialPreview(o), newCredentialSchedule(o), newCredentialRetire(o), newCredentialReveal(o))
 }
 
 func newCredentialList(o *operator) *cobra.Command {
@@ -75,7 +79,7 @@ func listCredentials(s *session, partnerID, environment string, all bool) error 
 	for _, p := range partners {
 		closed[p.ID] = p.Closed
 	}
-	now, lines, rows := time.Now(), []credentialView{}, [][]string{}
+	now, lines, rows := clock(), []credentialView{}, [][]string{}
 	for _, c := range credentials {
 		v := viewCredential(c, now).within(closed[c.PartnerID], reviews)
 		if environment != "" && c.Environment != environment || v.revoked() && !all {
@@ -102,34 +106,52 @@ func newCredentialShow(o *operator) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show CREDENTIAL",
 		Short:             "Show one credential with its versions and client keys",
-		Long:              "Show one credential with its versions, the spans in which they count, and the client keys that it is bound to.\n\n" + credentialHelp,
+		Long:              "Show one credential with its versions, the spans in which they count, the client keys that it is bound to, and how it is rotated by\nitself: also which secret waits to be taken.\n\n" + credentialHelp,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCredential(o),
 		RunE: func(c *cobra.Command, args []string) error {
-			return o.read(c, func(s *session) error {
+			return o.onPlane(c, func(s *session, plane *remote.Client) error {
 				found, p, err := s.credential(args[0])
 				if err != nil {
 					return err
 				}
-				return s.showCredential(found, p)
+				whole, err := remote.Value(plane.API.CredentialGet(s.ctx, found.ID))
+				if err != nil {
+					return err
+				}
+				return s.showCredential(found, p, whole.Schedule)
 			})
 		},
 	}
 }
 
-func (s *session) showCredential(c partner.Credential, p partner.Partner) error {
+// showCredential shows c; the zero schedule is none.
+func (s *session) showCredential(c partner.Credential, p partner.Partner, schedule api.Schedule) error {
 	reviews, err := s.Reviews(s.ctx, c.PartnerID)
 	if err != nil {
 		return err
 	}
-	v := viewCredential(c, time.Now()).within(p.Closed, reviews)
+	v := viewCredential(c, clock()).within(p.Closed, reviews)
+	v.Schedule = schedule
 	if s.out.json {
 		return s.out.encode(v)
 	}
 	var b strings.Builder
 	partnerPage{Credentials: []credentialView{v}}.printCredentials(&b)
 	_, list, _ := strings.Cut(b.String(), "Credentials\n")
-	return s.out.show(v, "%s (%s)\n%s", p.Name, p.ID, strings.TrimSuffix(list, "\n"))
+	return s.out.show(v, "%s (%s)\n%s%s", p.Name, p.ID, strings.TrimSuffix(list, "\n"), scheduled(c.ID, schedule))
+}
+
+// scheduled is how a credential is rotated by itself, each line with a line feed before it; nothing where it is not.
+func scheduled(id string, s api.Schedule) string {
+	if s.EverySeconds == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("\n    rotated by itself every %s, next at %s; older secrets count on for %s", wholeSpan(s.EverySeconds), when(s.Next), wholeSpan(s.OverlapSeconds))
+	if w := s.Pending; w.Version != 0 {
+		text += fmt.Sprintf("\n    the secret of version %d waits until %s: countersign credential reveal %s --version %d", w.Version, when(w.Until), id, w.Version)
+	}
+	return text
 }
 
 // kindOf reads --kind.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/api"
 	"countersign.dev/internal/partner"
 )
 
@@ -75,5 +76,19 @@ func TestAStateSaysWhetherACredentialCounts(t *testing.T) {
 		if got := viewCredential(c, now).State; got != want {
 			t.Errorf("%+v is %s, want %s", c, got, want)
 		}
+	}
+}
+
+// TestASecretThatWaitsIsShown: who looks at a credential learns that a schedule has made a version, and how to take its secret.
+func TestASecretThatWaitsIsShown(t *testing.T) {
+	at := time.Date(2026, 12, 4, 17, 0, 0, 0, time.UTC)
+	s := api.Schedule{EverySeconds: 90 * 86400, OverlapSeconds: 14 * 86400, Next: at.AddDate(0, 2, 0), Pending: api.PendingSecret{Version: 2, Until: at}}
+	const want = "\n    rotated by itself every 90 days, next at 2027-02-04T17:00:00Z; older secrets count on for 14 days" +
+		"\n    the secret of version 2 waits until 2026-12-04T17:00:00Z: countersign credential reveal crd_a --version 2"
+	if got := scheduled("crd_a", s); got != want {
+		t.Errorf("%q", got)
+	}
+	if got := scheduled("crd_a", api.Schedule{}); got != "" {
+		t.Errorf("without a schedule: %q", got)
 	}
 }

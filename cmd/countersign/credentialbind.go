@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"countersign.dev/api"
 	"countersign.dev/internal/config"
 	"countersign.dev/internal/partner"
 	"github.com/spf13/cobra"
@@ -181,5 +182,5 @@ func (s *session) bind(who string, change func(present []string) []string) error
 	if err != nil {
 		return err
 	}
-	return s.showCredential(found, p)
+	return s.showCredential(found, p, api.Schedule{})
 }

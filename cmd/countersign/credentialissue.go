@@ -44,7 +44,7 @@ func newCredentialIssue(o *operator) *cobra.Command {
 	_ = c.MarkFlagRequired("kind")
 	h.flag(c)
 	completeEnvironments(o, c)
-	return o.changing(c)
+	return o.explained(c)
 }
 
 func (s *session) issueKind(kind partner.Kind, partnerID, environment string) (registry.Issued, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -76,5 +75,5 @@ func (s *session) reshow(id, partnerName, said string) error {
 	if err != nil {
 		return err
 	}
-	return s.out.show(viewCredential(c, time.Now()), "%s: %s in %s: %s", partnerName, c.ID, c.Environment, said)
+	return s.out.show(viewCredential(c, clock()), "%s: %s in %s: %s", partnerName, c.ID, c.Environment, said)
 }

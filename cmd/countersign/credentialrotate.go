@@ -26,7 +26,7 @@ func newCredentialRotate(o *operator) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeCredential(o),
 		RunE: func(c *cobra.Command, args []string) error {
-			until, err := parseMoment(overlap, time.Now())
+			until, err := parseMoment(overlap, clock())
 			if err != nil {
 				return fmt.Errorf("--overlap-until %q: %w", overlap, err)
 			}
@@ -48,6 +48,7 @@ func newCredentialRotate(o *operator) *cobra.Command {
 	c.Flags().StringVar(&overlap, "overlap-until", "", "`WHEN` the older secrets end: a time, a span from now, or now")
 	_ = c.MarkFlagRequired("overlap-until")
 	h.flag(c)
+	reasonFlag(c, &o.reason)
 	return o.asking(c)
 }
 

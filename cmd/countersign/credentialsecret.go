@@ -68,6 +68,11 @@ func (s *session) issue(h *handover, olderUntil time.Time, make func() (registry
 		h.drop()
 		return err
 	}
+	return s.handOver(h, issued, olderUntil)
+}
+
+// handOver hands over what was just made, into the file that was opened for it or to standard output, and wipes it.
+func (s *session) handOver(h *handover, issued registry.Issued, olderUntil time.Time) error {
 	defer issued.Secret.Zero()
 	if err := s.hand(h, issued, olderUntil); err != nil {
 		return hinted{fmt.Errorf("the secret of %s was made, but could not be handed over: %w", issued.Credential.ID, err),

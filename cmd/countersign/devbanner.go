@@ -23,6 +23,7 @@ type banner struct {
 	Sandbox                       bannerWorld
 	CardToken                     string
 	Models                        bool
+	Admin                         readyAdmin
 }
 
 type bannerWorld struct {
@@ -68,7 +69,7 @@ func (d *devServer) banner() ([]byte, error) {
 		return nil, err
 	}
 	r := d.ready()
-	b := banner{Data: d.dir, CA: r.CAFile, OpsURL: r.OpsURL, DecisionLog: r.DecisionLog, CardToken: sandbox.DemoCardTokenID,
+	b := banner{Data: d.dir, CA: r.CAFile, OpsURL: r.OpsURL, DecisionLog: r.DecisionLog, CardToken: sandbox.DemoCardTokenID, Admin: r.Admin,
 		Models: d.options.cardUpstream == "" && d.options.aggregationUpstream == ""}
 	for _, name := range devEnvironments {
 		e := r.Environments[name]

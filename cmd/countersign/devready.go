@@ -14,7 +14,15 @@ type ready struct {
 	CAFile       string                      `json:"ca_file"`
 	OpsURL       string                      `json:"ops_url"`
 	DecisionLog  string                      `json:"decision_log"`
+	Admin        readyAdmin                  `json:"admin"`
 	Environments map[string]readyEnvironment `json:"environments"`
+}
+
+// readyAdmin is the operators' plane.
+type readyAdmin struct {
+	URL          string `json:"url"`
+	SignInLink   string `json:"sign_in_link"`  // for a browser on this machine, while this server runs
+	ServiceToken string `json:"service_token"` // for programs: Authorization: Bearer
 }
 
 type readyEnvironment struct {
@@ -37,7 +45,8 @@ type readyCard struct {
 }
 
 func (d *devServer) ready() ready {
-	r := ready{CAFile: d.caFile, OpsURL: d.opsURL(), DecisionLog: d.decisionLog(), Environments: map[string]readyEnvironment{}}
+	admin := readyAdmin{URL: d.planeURL(), SignInLink: d.signInLink(), ServiceToken: d.state.Service.Token}
+	r := ready{Admin: admin, CAFile: d.caFile, OpsURL: d.opsURL(), DecisionLog: d.decisionLog(), Environments: map[string]readyEnvironment{}}
 	for _, environment := range devEnvironments {
 		c := d.state.Environments[environment]
 		r.Environments[environment] = readyEnvironment{

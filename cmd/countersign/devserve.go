@@ -9,6 +9,9 @@ func (d *devServer) serve(ctx context.Context) error {
 		return err
 	}
 	logWarnings(d.log, b.apis())
+	if err := d.keepPlane(ctx); err != nil {
+		return err
+	}
 	if err := d.listenOps(d.options.listenOps, "take a free port with --listen-ops 127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -19,6 +22,7 @@ func (d *devServer) serve(ctx context.Context) error {
 		return err
 	}
 	d.startFollowing()
+	d.startChores(d.allChores())
 	if d.options.readyFile != "" {
 		remove, err := d.writeReadyFile()
 		if err != nil {

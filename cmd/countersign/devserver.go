@@ -14,6 +14,7 @@ import (
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/audit/segment"
+	"countersign.dev/internal/edge/signin"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/sandbox"
 	"countersign.dev/scheme"
@@ -33,6 +34,7 @@ type devServer struct {
 	state  *devState
 	models []*listening
 	caFile string
+	demo   *signin.Demo // who signs in by the printed link
 }
 
 // newDevServer makes a server that has opened nothing but its log.
@@ -65,7 +67,11 @@ func (d *devServer) open(ctx context.Context) error {
 	if err := d.follow(d.register, d.register); err != nil {
 		return err
 	}
-	return d.derive(cfg.Dir, filepath.Join(d.dir, "rollups"), 0)
+	rollups := filepath.Join(d.dir, "rollups")
+	if err := d.derive(cfg.Dir, rollups, 0); err != nil {
+		return err
+	}
+	return d.openRecall(cfg.Dir, rollups)
 }
 
 // decisionLog is the segment of the decision record that is being written, as of the start.
@@ -91,7 +97,10 @@ func (d *devServer) openRegister(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.state.provision(ctx, d.register, networks)
+	if err := d.state.provision(ctx, d.register, networks); err != nil {
+		return err
+	}
+	return d.state.provisionPlane(ctx, d.register, d.now())
 }
 
 // upstreamOf is the URL that was given for the API, or that of a model upstream that is started for it.
@@ -103,7 +112,7 @@ func (d *devServer) upstreamOf(api *access.API) (*url.URL, error) {
 	if base, err := parseUpstream(given); base != nil || err != nil {
 		return base, err
 	}
-	handler, err := model(sandbox.Config{Environment: api.Environment, Now: time.Now})
+	handler, err := model(sandbox.Config{Environment: api.Environment, Now: clock})
 	if err != nil {
 		return nil, err
 	}

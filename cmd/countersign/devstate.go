@@ -29,6 +29,7 @@ var (
 type devState struct {
 	PartnerID    string                     `json:"partner_id"`
 	Environments map[string]*devCredentials `json:"environments"`
+	Service      devService                 `json:"service"` // for programs on the admin API
 
 	path string
 	log  *slog.Logger

@@ -23,7 +23,7 @@ func (d *devServer) certificate(addr string) (tls.Certificate, error) {
 	if d.options.tlsCert != "" {
 		return d.givenCertificate()
 	}
-	now := time.Now()
+	now := clock()
 	ca, err := openCA(d.dir, now)
 	if err != nil {
 		return tls.Certificate{}, err

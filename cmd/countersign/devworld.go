@@ -50,6 +50,9 @@ func (d *devServer) blueprint() (*blueprint, error) {
 		return nil, err
 	}
 	b := &blueprint{countries: d.options.countryFile, drain: drainFor}
+	if b.plane, err = d.planePrint(); err != nil {
+		return nil, err
+	}
 	for i, environment := range devEnvironments {
 		w := worldPrint{environment: environment, address: clientip.Config{Trusted: trusted}}
 		for _, api := range apis {

@@ -20,6 +20,7 @@ type initOptions struct {
 	hosts        []string
 	listen       string
 	ops          string
+	admin        string
 	protocol     string
 	upstream     string
 	checkpoints  string
@@ -35,6 +36,7 @@ func newInit() *cobra.Command {
 		Short: "Make the folder of a new server: configuration, keys, register",
 		Long: `Make the folder of a new server: a configuration with remarks, the master key, the key of the query digests, the key pair
 that signs checkpoints, and an empty register. Nothing that exists is changed. It says what to do next.
+The first admin of the operators' plane gets a link that counts once, for 24 hours: it is printed here and kept nowhere.
 Checkpoints belong on another disk or machine: name the folder with --checkpoints, or it is asked for.
 Certificates are yours (--tls-cert and --tls-key), or for a trial a self-signed one (--self-signed), which callers must be
 told to trust.`,
@@ -58,6 +60,7 @@ told to trust.`,
 	f.StringSliceVar(&o.hosts, "host", []string{"localhost"}, "host `NAME` that callers use; may be repeated")
 	f.StringVar(&o.listen, "listen", "127.0.0.1:8443", "`ADDR` of the first environment; each further one takes the next port")
 	f.StringVar(&o.ops, "listen-ops", "127.0.0.1:9900", "`ADDR` of /livez, /readyz and /metrics")
+	f.StringVar(&o.admin, "listen-admin", "127.0.0.1:9901", "`ADDR` of the operators' plane on loopback, or off")
 	f.StringVar(&o.protocol, "protocol", "both", "`WORD` for how callers prove who they are: signed, token or both")
 	f.StringVar(&o.upstream, "upstream", "http://127.0.0.1:8080", "`URL` of the API that is protected")
 	f.StringVar(&o.checkpoints, "checkpoints", "", "`DIR` for the signed anchors of the records, best on another disk or machine")

@@ -17,7 +17,7 @@ func TestWhatInitMakesIsServed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new")
 	file := filepath.Join(dir, "countersign.yaml")
 	out := new(lockedBuffer)
-	if code := run(t.Context(), []string{"init", "--dir", dir, "--self-signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0"}, strings.NewReader(""), out, out); code != exitOK {
+	if code := run(t.Context(), []string{"init", "--dir", dir, "--self-signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"}, strings.NewReader(""), out, out); code != exitOK {
 		t.Fatalf("init: %d\n%s", code, out)
 	}
 	ctx, stop := context.WithCancel(t.Context())

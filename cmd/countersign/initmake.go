@@ -32,13 +32,14 @@ type initWork struct {
 	cfg  *config.Config
 	cert string // self-signed; empty: the operator's own
 	key  string
+	link string // of the first admin; empty: there is no operators' plane
 }
 
 // initFacts are what the configuration's text is made of.
 type initFacts struct {
-	File, Ops, Checkpoints, Certificate, Key, Upstream string
-	Signed, Token                                      bool
-	Environments                                       []initEnvironment
+	File, Ops, Admin, Checkpoints, Certificate, Key, Upstream string
+	Signed, Token                                             bool
+	Environments                                              []initEnvironment
 }
 
 type initEnvironment struct{ Name, Listen, Hosts string }
@@ -74,7 +75,7 @@ func (w *initWork) plan() error {
 }
 
 func (w *initWork) facts() (initFacts, error) {
-	f := initFacts{File: "countersign.yaml", Ops: w.o.ops, Upstream: w.o.upstream, Signed: w.o.protocol != "token", Token: w.o.protocol != "signed"}
+	f := initFacts{File: "countersign.yaml", Ops: w.o.ops, Upstream: w.o.upstream, Admin: strings.TrimSuffix(w.o.admin, noAdmin), Signed: w.o.protocol != "token", Token: w.o.protocol != "signed"}
 	hosts := make([]string, len(w.o.hosts))
 	for i, h := range w.o.hosts {
 		if hosts[i] = h; !config.IsName(h) {
@@ -129,6 +130,9 @@ func (w *initWork) make(ctx context.Context) error {
 	}
 	if err := db.Close(); err != nil {
 		return fmt.Errorf("make the register: %w", err)
+	}
+	if err := w.firstAdmin(ctx); err != nil {
+		return err
 	}
 	if err := createFile(filepath.Join(w.dir, "config.schema.json"), config.Schema(), 0o644); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("write the schema: %w", err)

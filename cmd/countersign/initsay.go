@@ -54,7 +54,7 @@ func makeSelfSigned(certFile, keyFile string, hosts []string) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	now := clock()
 	template := &x509.Certificate{
 		SerialNumber: serial(), Subject: pkix.Name{CommonName: "Countersign trial certificate"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(selfSignedFor),
@@ -103,6 +103,7 @@ func (w *initWork) next(out io.Writer) error {
 	if within(c.Records.Checkpoints.Dir, w.dir) {
 		fmt.Fprintf(&text, "\nCHECKPOINTS LIE BESIDE THE RECORDS (%s): who can alter the records can alter them too. Move them to another disk or machine.\n", c.Records.Checkpoints.Dir)
 	}
+	w.sayAdmin(&text)
 	name, kind := c.Environments[0].Name, "signing-key"
 	if w.o.protocol == "token" {
 		kind = "app"

@@ -102,7 +102,7 @@ type keyView struct {
 }
 
 func (s *session) keys() ([]keyView, error) {
-	counts, err := s.SealedWith(s.ctx)
+	counts, err := s.disk.SealedWith(s.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func newKeyList(o *operator) *cobra.Command {
 		Short: "List the keys of the key ring and how much is sealed with each",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.read(c, func(s *session) error {
+			return o.onDisk(c, func(s *session) error {
 				list, err := s.keys()
 				if err != nil {
 					return err

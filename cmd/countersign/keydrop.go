@@ -7,7 +7,14 @@ import (
 // droppedView is what the end of an environment's sealing keys came to.
 type droppedView struct {
 	Environment string `json:"environment"`
-	Deleted     int    `json:"deleted"` // keys
+	Deleted     int    `json:"deleted,omitempty"` // keys; a server does not tell how many
+}
+
+func deletedKeys(n int) string {
+	if n < 0 {
+		return "every former sealing key"
+	}
+	return plural(n, "sealing key")
 }
 
 func newKeyDropSealing(o *operator) *cobra.Command {
@@ -33,7 +40,7 @@ at once.`,
 				if err != nil {
 					return err
 				}
-				return s.out.show(droppedView{environment, n}, "%s: %s deleted; every access token has ended", environment, plural(n, "sealing key"))
+				return s.out.show(droppedView{environment, max(n, 0)}, "%s: %s deleted; every access token has ended", environment, deletedKeys(n))
 			})
 		},
 	}

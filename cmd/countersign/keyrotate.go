@@ -30,7 +30,7 @@ those of the register.`,
 		Example: "  countersign key rotate --wait",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.change(c, func(s *session) error {
+			return o.changeOnDisk(c, func(s *session) error {
 				ring, err := s.at.ringOf(environment)
 				if err != nil {
 					return err
@@ -43,7 +43,7 @@ those of the register.`,
 				if err != nil {
 					return err
 				}
-				if err := s.NoteKeyAdded(s.ctx, s.actor, environment, id); err != nil {
+				if err := s.disk.NoteKeyAdded(s.ctx, s.actor, environment, id); err != nil {
 					return hinted{fmt.Errorf("key %s was added, but not recorded, and nothing is sealed with it yet: %w", keyName(id), err), "countersign key reseal goes on with it"}
 				}
 				err = s.reseal(fmt.Sprintf("key %s added to %s\n", keyName(id), file.Path), keyName(id))
@@ -66,7 +66,7 @@ func newKeyReseal(o *operator) *cobra.Command {
 		Long:  "Seal every secret of the register again that is not sealed with the newest key of its ring: after a key was added by hand, or a rotation was interrupted.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.change(c, func(s *session) error { return s.reseal("", "") })
+			return o.changeOnDisk(c, func(s *session) error { return s.reseal("", "") })
 		},
 	}
 	return o.changing(c)
@@ -74,7 +74,7 @@ func newKeyReseal(o *operator) *cobra.Command {
 
 // reseal seals everything again and says what it came to, after what was done before it.
 func (s *session) reseal(before, added string) error {
-	n, err := s.Reseal(s.ctx, s.actor)
+	n, err := s.disk.Reseal(s.ctx, s.actor)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ newest. Backups of the register from before the rotation cannot be opened withou
 			if err != nil || keyName(uint32(id)) != args[0] {
 				return hinted{fmt.Errorf("%q is not the id of a key", args[0]), "countersign key list shows them: 8 hex digits"}
 			}
-			return o.read(c, func(s *session) error {
+			return o.onDisk(c, func(s *session) error {
 				ring, err := s.ringWith(uint32(id))
 				if err != nil {
 					return err
@@ -137,9 +137,9 @@ newest. Backups of the register from before the rotation cannot be opened withou
 // before the key is dropped. A key that is used is not recorded, since it stays.
 func (s *session) lastWords(ring ringPlace, id uint32) func(context.Context) (map[uint32]int, error) {
 	return func(ctx context.Context) (map[uint32]int, error) {
-		counts, err := s.SealedWith(ctx)
+		counts, err := s.disk.SealedWith(ctx)
 		if err == nil && counts[id] == 0 {
-			err = s.NoteKeyRetired(ctx, s.actor, ring.environment(), id)
+			err = s.disk.NoteKeyRetired(ctx, s.actor, ring.environment(), id)
 		}
 		return counts, err
 	}

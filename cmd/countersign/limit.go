@@ -45,7 +45,7 @@ is how many may come at once; unless given, as many as the rate says. The quota 
 	f.IntVar(&limit.Burst, "burst", 0, "`N` requests may come at once")
 	f.Int64Var(&limit.Daily, "daily", 0, "`N` requests on each day of UTC")
 	completeEnvironments(o, c)
-	return o.changing(c)
+	return o.explained(c)
 }
 
 // readLimit completes and checks what the flags say.
@@ -160,5 +160,5 @@ func newLimitRemove(o *operator) *cobra.Command {
 			})
 		},
 	}
-	return o.changing(c)
+	return o.explained(c)
 }

@@ -10,13 +10,20 @@ import (
 
 // listening is one HTTP server at work.
 type listening struct {
-	server *http.Server
+	server httpServer
 	addr   net.Addr
+}
+
+// httpServer is what serves a listener: net/http's server, or ours.
+type httpServer interface {
+	Serve(net.Listener) error
+	Shutdown(context.Context) error
+	Close() error
 }
 
 // serveOn serves until the server is shut down. Where it ends otherwise, failed gets the error, unless it holds one already:
 // the first is enough to end the program.
-func serveOn(name string, server *http.Server, listener net.Listener, failed chan<- error) *listening {
+func serveOn(name string, server httpServer, listener net.Listener, failed chan<- error) *listening {
 	go func() {
 		err := server.Serve(listener)
 		if errors.Is(err, http.ErrServerClosed) {

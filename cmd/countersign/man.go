@@ -12,7 +12,8 @@ import (
 
 // exitCodes is said in every man page and once in the reference.
 const exitCodes = `0: done. 1: the thing asked about is not so: a signature that does not match, a record that was altered, an address that is
-refused. 2: the command could not do its work; standard error says why and what to do next.`
+refused. 2: the command could not do its work; standard error says why and what to do next. 4: nothing was changed yet, the change
+waits as a proposal until another person approves it.`
 
 func newMan() *cobra.Command {
 	return &cobra.Command{

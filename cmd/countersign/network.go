@@ -75,18 +75,25 @@ func newNetworkRemove(o *operator) *cobra.Command {
 				}
 				removed, rows := []networkView{}, [][]string{}
 				for _, id := range args {
-					if err := s.RemoveNetwork(s.ctx, s.actor, id); err != nil {
+					err := s.RemoveNetwork(s.ctx, s.actor, id)
+					if s.waits(err) {
+						continue
+					}
+					if err != nil {
 						return errors.Join(err, partly(len(removed), "removed"))
 					}
 					v := known[id]
 					removed = append(removed, v)
 					rows = append(rows, []string{v.ID, v.PartnerID, v.Environment, v.API, v.what(), "removed"})
 				}
+				if len(removed) == 0 && len(s.waiting) > 0 {
+					return nil
+				}
 				return s.out.table(removed, "nothing", []string{"ID", "PARTNER", "ENVIRONMENT", "API", "NETWORK", ""}, rows)
 			})
 		},
 	}
-	return o.changing(c)
+	return o.explained(c)
 }
 
 // partly says how much of a list had been done before an error; nil if nothing had.

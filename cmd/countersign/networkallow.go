@@ -45,7 +45,7 @@ required, which is the default, a country alone lets nobody in: a network has to
 	f.StringArrayVar(&a.countries, "country", nil, "country `CODE` instead of, or beside, prefixes; may be repeated")
 	f.StringVar(&a.note, "note", "", "`TEXT` for people")
 	completeEnvironments(o, c)
-	return o.changing(c)
+	return o.explained(c)
 }
 
 // rules reads all of them before the first is added.
@@ -114,12 +114,18 @@ func (s *session) allow(who string, rules []partner.NetworkRule) error {
 	for _, rule := range rules {
 		rule.PartnerID = p.ID
 		written, err := s.Allow(s.ctx, s.actor, rule)
+		if s.waits(err) {
+			continue
+		}
 		if err != nil {
 			return errors.Join(err, partly(len(added), "allowed"))
 		}
 		v := viewNetwork(written)
 		added = append(added, v)
 		rows = append(rows, []string{v.ID, v.Environment, v.API, v.what(), v.Note})
+	}
+	if len(added) == 0 && len(s.waiting) > 0 {
+		return nil
 	}
 	return s.out.table(added, "nothing", []string{"ID", "ENVIRONMENT", "API", "NETWORK", "NOTE"}, rows)
 }

@@ -4,32 +4,15 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"countersign.dev/internal/access"
-	"countersign.dev/internal/config"
 	"countersign.dev/internal/partner"
-	"countersign.dev/scheme"
 )
 
 // apis are those that a server of this place has, as far as networks are concerned: without limits and replay guard.
 func (q *networkQuestion) apis(at place) ([]*access.API, error) {
-	if at.config == nil {
-		apis, err := devAPIs(&devOptions{tokenLifetime: time.Hour})
-		return withoutState(apis), err
-	}
-	var apis []*access.API
-	for i := range at.config.Environments {
-		e := &at.config.Environments[i]
-		for j := range e.APIs {
-			api, err := apiOf(e, &e.APIs[j], map[config.Profile]*scheme.Scheme{})
-			if err != nil {
-				return nil, fmt.Errorf("API %s of %s: %w", e.APIs[j].Name, e.Name, err)
-			}
-			apis = append(apis, api)
-		}
-	}
-	return withoutState(apis), nil
+	apis, err := at.apis()
+	return withoutState(apis), err
 }
 
 // withoutState takes away what a decision about an address does not look at, and what would need a server's state.

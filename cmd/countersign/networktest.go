@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
-	"time"
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/country"
@@ -36,7 +35,7 @@ configuration. Nothing is sent and nothing changed. Exit code 1: refused for at 
   countersign network test --partner "Example Bank" --peer 10.0.0.4 --forwarded "203.0.113.7, 10.0.0.9"`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.read(c, func(s *session) error { return q.answer(s) })
+			return o.onDisk(c, func(s *session) error { return q.answer(s) })
 		},
 	}
 	f := c.Flags()
@@ -120,8 +119,8 @@ func apiNames(apis []*access.API) string {
 
 // decider knows partners, reviews and networks: no secret is read for it.
 func (q *networkQuestion) decider(s *session, apis []*access.API) (*access.Decider, error) {
-	at := time.Now()
-	cfg := access.Config{APIs: apis, Now: time.Now}
+	at := clock()
+	cfg := access.Config{APIs: apis, Now: clock}
 	file := q.countryFile
 	if file == "" && s.at.config != nil {
 		file = s.at.config.Countries.File
@@ -149,7 +148,7 @@ func (q *networkQuestion) decider(s *session, apis []*access.API) (*access.Decid
 
 // publicRoster is what the register says of partners, without credentials, limits and keys.
 func (s *session) publicRoster() (roster *partner.Roster, err error) {
-	roster = &partner.Roster{ReadAt: time.Now()}
+	roster = &partner.Roster{ReadAt: clock()}
 	if roster.Revision, err = s.Revision(s.ctx); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"countersign.dev/api"
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
 )
@@ -59,6 +60,7 @@ type credentialView struct {
 	CreatedAt   time.Time     `json:"created_at"`
 	ClientKeys  []string      `json:"client_keys"`
 	Versions    []versionView `json:"versions"`
+	Schedule    api.Schedule  `json:"schedule,omitzero"` // of credential show alone
 }
 
 func viewCredential(c partner.Credential, now time.Time) credentialView {
@@ -67,7 +69,7 @@ func viewCredential(c partner.Credential, now time.Time) credentialView {
 		ClientKeys: append([]string{}, c.ClientKeys...), Versions: []versionView{}}
 	for _, version := range c.Versions {
 		v.Versions = append(v.Versions, versionView{Number: version.Number, NotBefore: version.NotBefore.UTC(), NotAfter: version.NotAfter.UTC(),
-			ByPartner: version.ByPartner, Live: version.Live(now)})
+			ByPartner: version.ByPartner, Live: version.Live(now) && !v.revoked()})
 	}
 	v.State = "live"
 	switch {

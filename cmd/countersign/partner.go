@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"countersign.dev/internal/partner"
 	"github.com/spf13/cobra"
@@ -15,7 +16,7 @@ func newPartner() *cobra.Command {
 Every change is recorded with the user of the operating system as its actor: a local command trusts the system about who
 that is. A review is never approved by the user who asked for it.`,
 		newPartnerAdd(o), newPartnerList(o), newPartnerShow(o),
-		newReviewStep(o, requestAccess), newReviewStep(o, approveAccess), newReviewStep(o, suspendAccess), newReviewStep(o, resumeAccess), newReviewStep(o, withdrawAccess),
+		newReviewStep(o, requestAccess), newPartnerApprove(o), newReviewStep(o, suspendAccess), newReviewStep(o, resumeAccess), newReviewStep(o, withdrawAccess),
 		newPartnerClose(o), newPartnerUnlock(o))
 }
 
@@ -37,7 +38,7 @@ func newPartnerAdd(o *operator) *cobra.Command {
 			})
 		},
 	}
-	return o.changing(c)
+	return o.explained(c)
 }
 
 func newPartnerList(o *operator) *cobra.Command {
@@ -49,21 +50,25 @@ func newPartnerList(o *operator) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if state != "" && !knownState(state) {
-				return hinted{errors.New("no such state: " + state), "requested, approved, suspended or closed"}
+				return noSuchState(state)
 			}
 			return o.read(c, func(s *session) error { return listPartners(s, environment, state) })
 		},
 	}
 	environmentFlag(c, &environment, false)
-	c.Flags().StringVar(&state, "state", "", "only those with a review in this `STATE`: requested, approved, suspended, closed")
+	c.Flags().StringVar(&state, "state", "", "only those with a review in this `STATE`: "+strings.Join(reviewStates, ", "))
 	completeEnvironments(o, c)
-	_ = c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions([]cobra.Completion{"requested", "approved", "suspended", "closed"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(reviewStates, cobra.ShellCompDirectiveNoFileComp))
 	return c
+}
+
+func noSuchState(state string) error {
+	return hinted{errors.New("no such state: " + state), strings.Join(reviewStates[:len(reviewStates)-1], ", ") + " or closed"}
 }
 
 func knownState(state string) bool {
 	switch partner.ReviewState(state) {
-	case partner.ReviewRequested, partner.ReviewApproved, partner.ReviewSuspended, partner.ReviewClosed:
+	case partner.ReviewRequested, partner.ReviewStarted, partner.ReviewApproved, partner.ReviewSuspended, partner.ReviewClosed:
 		return true
 	}
 	return false

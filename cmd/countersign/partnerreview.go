@@ -10,30 +10,26 @@ import (
 // reviewStep is one command that moves a review.
 type reviewStep struct {
 	use, short, long, said string
-	move                   func(*registry.Registry, context.Context, registry.Actor, string, string, string) error
+	move                   func(register, context.Context, registry.Actor, string, string, string) error
 }
 
 var (
 	requestAccess = reviewStep{"request-access", "Ask for the security review of a partner for an environment",
 		`Ask for the security review of a partner for an environment. Another user of the operating system approves it.`,
-		"review requested", (*registry.Registry).RequestReview}
-	approveAccess = reviewStep{"approve", "Approve a partner's review, so that it is admitted",
-		`Approve a partner's review for an environment, so that credentials can be issued and its requests are admitted. Who asked
-for the review does not approve it: the actor is the user of the operating system, also under sudo.`,
-		"approved", (*registry.Registry).Approve}
+		"review requested", register.RequestReview}
 	suspendAccess = reviewStep{"suspend", "Refuse a partner in an environment until it is resumed",
 		`Refuse every request of a partner in an environment from now on. Its credentials and networks stay as they are, and
 "countersign partner resume" admits it again.`,
-		"suspended", (*registry.Registry).Suspend}
+		"suspended", register.Suspend}
 	resumeAccess = reviewStep{"resume", "Admit a suspended partner again",
 		`Admit a suspended partner again. Its approval still stands; nobody has to approve anew.`,
-		"resumed", (*registry.Registry).Resume}
+		"resumed", register.Resume}
 	withdrawAccess = reviewStep{"withdraw", "Take an approval back, or a request for one",
 		`Take an approval back that should not have been given, or a request for one: every request of the partner in the environment
 is refused from now on, as if nobody had ever asked for its review. Admitting it again takes a new request and another
 person's approval; its credentials, networks and limits stay, and count again with that: revoke or remove what should not.
 "countersign partner suspend" is for a while, "countersign partner close" for good.`,
-		"withdrawn; nobody has asked for a review", (*registry.Registry).WithdrawReview}
+		"withdrawn; nobody has asked for a review", register.WithdrawReview}
 )
 
 func newReviewStep(o *operator, step reviewStep) *cobra.Command {
@@ -51,7 +47,7 @@ func newReviewStep(o *operator, step reviewStep) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if err := step.move(s.Registry, s.ctx, s.actor, p.ID, environment, reason); err != nil {
+				if err := step.move(s.register, s.ctx, s.actor, p.ID, environment, reason); err != nil {
 					return err
 				}
 				return s.showReview(p.ID, environment, p.Name+": "+step.said)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"countersign.dev/internal/partner"
 	"github.com/spf13/cobra"
@@ -64,7 +63,7 @@ func (s *session) page(p partner.Partner) (partnerPage, error) {
 	if err != nil {
 		return page, err
 	}
-	now := time.Now()
+	now := clock()
 	page.Reviews, page.Networks = views(reviews, viewReview), views(networks, viewNetwork)
 	page.Credentials = views(credentials, func(c partner.Credential) credentialView { return viewCredential(c, now).within(p.Closed, reviews) })
 	page.Limits = views(limits, viewLimit)
@@ -113,12 +112,13 @@ func (p partnerPage) printReviews(b *strings.Builder) {
 		b.WriteString("  none: it is admitted nowhere\n")
 	}
 	for _, r := range p.Reviews {
-		fmt.Fprintf(b, "  %s: %s since %s, asked for by %s", r.Environment, r.State, when(r.ChangedAt), r.RequestedBy)
+		fmt.Fprintf(b, "  %s: %s since %s", r.Environment, r.State, when(r.ChangedAt))
+		if r.Reason != "" { // why it is in this state, whoever brought it there
+			fmt.Fprintf(b, " (%s)", r.Reason)
+		}
+		fmt.Fprintf(b, ", asked for by %s", r.RequestedBy)
 		if r.ApprovedBy != "" {
 			fmt.Fprintf(b, ", approved by %s", r.ApprovedBy)
-		}
-		if r.Reason != "" {
-			fmt.Fprintf(b, " (%s)", r.Reason)
 		}
 		b.WriteByte('\n')
 	}
@@ -133,7 +133,7 @@ func (p partnerPage) printCredentials(b *strings.Builder) {
 		fmt.Fprintf(b, "  %s\n", c.line())
 		for _, v := range c.Versions {
 			mark := ""
-			if !v.Live || c.revoked() {
+			if !v.Live {
 				mark = ", not live"
 			}
 			fmt.Fprintf(b, "    version %d %s%s\n", v.Number, v.span(), mark)

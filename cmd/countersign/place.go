@@ -94,7 +94,11 @@ func (p place) open(ctx context.Context) (*registry.Registry, *sqlite.DB, error)
 	if _, err := os.Lstat(p.register); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, hinted{fmt.Errorf("no register in %s: %w", p.data, err), "name the server's configuration with --config, or its data folder with --data"}
 	}
-	return openStore(ctx, p.register, registry.Config{RingOf: p.rings(ctx)})
+	cfg := registry.Config{RingOf: p.rings(ctx)}
+	if p.config != nil {
+		cfg.Reviews = p.config.ReviewPolicies()
+	}
+	return openStore(ctx, p.register, cfg)
 }
 
 // rings finds the ring of an environment. Environments with one source of keys share the ring.

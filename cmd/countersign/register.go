@@ -33,11 +33,12 @@ func openRegister(ctx context.Context, dir string, create bool) (*registry.Regis
 	if err != nil {
 		return nil, nil, err
 	}
+	cfg := registry.Config{Ring: ring}
 	var own []string
 	if create { // dev, which has its locks
-		own = devEnvironments
+		own, cfg.PlainEndpoints = devEnvironments, func(string) bool { return true }
 	}
-	return openStore(ctx, path, registry.Config{Ring: ring}, own...)
+	return openStore(ctx, path, cfg, own...)
 }
 
 // openRegisterOf opens the register that a configuration names, with the keys that it names, for some of its environments;
@@ -62,7 +63,7 @@ func openRegisterOf(ctx context.Context, cfg *config.Config, environments []stri
 		}
 		rings[environment] = opened[source]
 	}
-	return openStore(ctx, cfg.RegisterFile(), registry.Config{Now: now, RingOf: func(environment string) registry.Sealer { return rings[environment] }}, environments...)
+	return openStore(ctx, cfg.RegisterFile(), registry.Config{Now: now, Reviews: cfg.ReviewPolicies(), RingOf: func(environment string) registry.Sealer { return rings[environment] }}, environments...)
 }
 
 func keyRing(ctx context.Context, source secret.KeySource) (*secret.Ring, error) {
@@ -89,7 +90,7 @@ func openStore(ctx context.Context, path string, cfg registry.Config, own ...str
 		return nil, nil, err
 	}
 	if cfg.Now == nil {
-		cfg.Now = time.Now
+		cfg.Now = clock
 	}
 	cfg.Store, cfg.Hasher, cfg.Rand = registry.Adapt(store), hasher, rand.Reader
 	r, err := registry.New(cfg)

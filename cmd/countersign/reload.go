@@ -120,7 +120,7 @@ func (r *reloading) now(ctx context.Context, s *server) {
 	r.inForce, r.tried = content, [sha256.Size]byte{}
 	r.problem.Store(nil)
 	r.reloads.Add(1)
-	r.loaded(time.Now())
+	r.loaded(s.now())
 	s.log.Info("a new configuration is in force", "listeners", s.addresses())
 }
 
@@ -143,9 +143,13 @@ func (s *server) load(ctx context.Context) error {
 		s.cfg = former
 		return err
 	}
-	if err := s.put(ctx, b); err != nil {
+	if err := s.register.SetReviews(b.reviews); err != nil {
 		s.cfg = former
 		return err
+	}
+	if err := s.put(ctx, b); err != nil {
+		s.cfg = former
+		return errors.Join(err, s.register.SetReviews(former.ReviewPolicies()))
 	}
 	s.level.Set(logLevel(cfg.Log.Level))
 	s.rotateEvery.Store(int64(cfg.Sealing.RotateEvery))

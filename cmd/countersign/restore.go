@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"countersign.dev/internal/audit/checkpoint"
 	"countersign.dev/internal/secret"
@@ -42,6 +41,9 @@ Keep the old one: it is the proof of what the former register held.`,
 		Example: "  countersign restore --from /mnt/backup/countersign-2026-11-20 --replace",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if err := o.diskOnly(c); err != nil {
+				return err
+			}
 			out, err := newOutput(c.OutOrStdout(), c.ErrOrStderr(), o.format)
 			if err != nil {
 				return err
@@ -110,7 +112,7 @@ func (r *restoreOptions) run(c *cobra.Command, o *operator, at place, out *outpu
 	}
 	if view.Contradicting != "" {
 		text += fmt.Sprintf("\n%s has signed changes that are not in it; to have it anchored again, move that file aside and keep it:\n  mv %s %s",
-			view.Contradicting, shellQuote(view.Contradicting), shellQuote(view.Contradicting+".until-"+time.Now().UTC().Format("20060102T150405")))
+			view.Contradicting, shellQuote(view.Contradicting), shellQuote(view.Contradicting+".until-"+clock().UTC().Format("20060102T150405")))
 	}
 	return out.show(view, "%s", text)
 }

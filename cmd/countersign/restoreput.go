@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"countersign.dev/internal/registry"
 )
@@ -78,7 +77,7 @@ func noteRestored(ctx context.Context, draft string, made manifest) error {
 // setAside renames a register with the files that belong to it: a log that stayed, even without its register, would be taken
 // for the new one's. former is empty where there was no register.
 func setAside(register string) (former string, err error) {
-	aside := register + ".before-" + strings.ReplaceAll(time.Now().UTC().Format("20060102T150405.000"), ".", "-")
+	aside := register + ".before-" + strings.ReplaceAll(clock().UTC().Format("20060102T150405.000"), ".", "-")
 	if exists(register) {
 		former = aside
 	}

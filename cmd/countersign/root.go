@@ -16,10 +16,14 @@ const (
 	exitOK      = 0
 	exitRefused = 1 // the thing asked about is not so: a signature that does not match
 	exitFailed  = 2 // the command could not do its work: bad flags, unreadable files, a port in use
+	exitWaits   = 4 // nothing was changed yet: the change waits as a proposal for another person's approval
 )
 
 // errRefused ends a command with exitRefused after it has said everything itself.
 var errRefused = errors.New("refused")
+
+// errWaits ends a command with exitWaits after it has said everything itself.
+var errWaits = errors.New("waits for approval")
 
 // hinted is an error with a line that says what to do next.
 type hinted struct {
@@ -40,8 +44,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer
 	if err == nil {
 		return exitOK
 	}
-	if errors.Is(err, errRefused) {
+	switch {
+	case errors.Is(err, errRefused):
 		return exitRefused
+	case errors.Is(err, errWaits):
+		return exitWaits
 	}
 	complain(errOut, err, wantsJSON(command, args))
 	if c := (coded{}); errors.As(err, &c) {
@@ -117,11 +124,24 @@ func newRoot() *cobra.Command {
 		newCredential(),
 		newNetwork(),
 		newLimit(),
+		newEndpoint(),
+		newReview(),
+		newProposal(),
+		newWhatIf(),
+		newWhy(),
+		newAccount(),
+		newServiceAccount(),
+		newBreakGlass(),
+		newSettings(),
+		newNode(),
 		newKey(),
 		newApply(),
 		newBackup(),
 		newRestore(),
 		newAudit(),
+		newLogin(),
+		newLogout(),
+		newWhoami(),
 		newMan(),
 		newVersion(),
 	)

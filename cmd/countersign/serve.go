@@ -18,6 +18,7 @@ type serveOptions struct {
 	config       string
 	environments []string
 	renew        bool
+	admin        bool
 }
 
 func newServe() *cobra.Command {
@@ -30,7 +31,8 @@ The file is loaded anew on SIGHUP and when it has changed: what is good is put i
 is refused with file, line and column, and the server goes on as before. SIGTERM or Ctrl-C: /readyz says no, the listeners
 stop to accept, running requests end, the records are closed.
 With --environment only that environment is served, with its keys alone; another process may serve another one from the same
-data folder.
+data folder. The operators' plane (admin in the configuration) is served by the server of every environment, or by the one with
+--admin, which can change secrets only of the environments that it serves.
 A decision record whose end is not what was written does not open. With --set-aside-damaged-record it is kept in a folder below
 its own, a new one is begun, and its second line says so: use it for one start, after countersign audit verify.`,
 		Example: `  countersign serve --config /etc/countersign/countersign.yaml
@@ -48,6 +50,7 @@ its own, a new one is begun, and its second line says so: use it for one start, 
 	f := c.Flags()
 	f.StringVar(&o.config, "config", "", "configuration `FILE`")
 	f.StringSliceVar(&o.environments, "environment", nil, "serve this environment alone, by `NAME`; may be repeated")
+	f.BoolVar(&o.admin, "admin", false, "with --environment: serve the operators' plane of the configuration as well; one server on a data folder can")
 	f.BoolVar(&o.renew, "set-aside-damaged-record", false, "where the decision record is damaged at its end, keep it in a folder below its own and begin a new one, which says so")
 	return c
 }

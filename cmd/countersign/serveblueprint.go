@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/config"
@@ -21,7 +20,8 @@ import (
 // blueprint is what a configuration says about the environments that are served. It reads the files that it names, but no
 // certificate: those are watched.
 func (s *server) blueprint(cfg *config.Config) (*blueprint, error) {
-	b := &blueprint{countries: cfg.Countries.File, drain: cfg.Drain.Deadline, lameduck: cfg.Drain.Lameduck}
+	b := &blueprint{countries: cfg.Countries.File, drain: cfg.Drain.Deadline, lameduck: cfg.Drain.Lameduck, plane: s.planeOf(cfg),
+		reviews: cfg.ReviewPolicies(), retireSilent: cfg.Credentials.RetireSilent, warnBefore: cfg.Credentials.WarnBefore}
 	schemes := map[config.Profile]*scheme.Scheme{}
 	for _, name := range s.environments {
 		e := cfg.Environment(name)
@@ -77,6 +77,7 @@ func apiOf(e *config.Environment, c *config.API, schemes map[config.Profile]*sch
 		Name: c.Name, Environment: e.Name, Protocol: access.Token, BasePaths: c.BasePaths, MaxBody: c.MaxBody,
 		Addresses:    map[string]access.AddressRule{"required": access.AddressRequired, "optional": access.AddressOptional, "off": access.AddressOff}[c.Addresses],
 		AllowBrowser: c.AllowBrowser, AllowEncodedSlash: c.AllowEncodedSlash, AllowEmptySegments: c.AllowEmptySegments,
+		HideSunset:      !c.Sunset,
 		WarnHeaderNames: c.HeaderNames == "warn", AddressWarn: c.AddressMismatch == "warn", ClientCertificateWarn: c.CertificateMismatch == "warn",
 		ClientCertificate: map[string]access.ClientCertificateRule{
 			"off": access.ClientCertificateOff, "bound": access.ClientCertificateBound, "required": access.ClientCertificateRequired}[c.ClientCertificate],
@@ -90,8 +91,13 @@ func apiOf(e *config.Environment, c *config.API, schemes map[config.Profile]*sch
 	api.Protocol, api.Window = access.Signed, c.Window
 	api.Replay = map[string]access.ReplayRule{"writes": access.ReplayWrites, "all": access.ReplayAll, "off": access.ReplayOff}[c.Replay]
 	var err error
-	api.Scheme, err = schemeOf(*c.Profile, schemes)
-	return api, err
+	if api.Scheme, err = schemeOf(*c.Profile, schemes); err != nil || c.Shadow == nil {
+		return api, err
+	}
+	if api.Shadow, err = schemeOf(*c.Shadow, schemes); err != nil {
+		return api, fmt.Errorf("shadow: %w", err)
+	}
+	return api, nil
 }
 
 func limitOf(l *config.Limit) *access.Rate {
@@ -164,7 +170,7 @@ func upstreamOf(u *config.Upstream) (upstream.Config, error) {
 
 // pairOf reads a client certificate of ours.
 func pairOf(cert, key string) (*tls.Certificate, error) {
-	files, err := tlsfile.Open(tlsfile.Config{Pairs: []tlsfile.Pair{{Certificate: cert, Key: key}}, Now: time.Now, Log: discard()})
+	files, err := tlsfile.Open(tlsfile.Config{Pairs: []tlsfile.Pair{{Certificate: cert, Key: key}}, Now: clock, Log: discard()})
 	if err != nil {
 		return nil, err
 	}
@@ -179,7 +185,7 @@ func (s *server) doorOf(e *config.Environment, i int, l config.Listener) (doorPr
 		bounds: doorBounds{
 			maxConns: l.MaxConnections, maxPerPeer: l.MaxPerPeer, maxHandshakes: l.MaxHandshakes, maxHead: int(l.MaxHead),
 			maxRequestLine: int(l.MaxRequestLine), maxHeaderLines: l.MaxHeaderLines,
-			handshake: l.HandshakeTimeout, header: l.HeaderTimeout, idle: l.IdleTimeout,
+			handshake: l.HandshakeTimeout, header: l.HeaderTimeout, idle: l.IdleTimeout, own: !l.Standard,
 		},
 	}
 	for _, p := range l.TLS.Pairs() {

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,7 +47,7 @@ func (s *server) openCheckpoints(ctx context.Context) error {
 		return err
 	}
 	record := s.recordConfig().Dir
-	decisions, err := c.open(filepath.Join(cfg.Dir, strings.TrimPrefix(s.scope, "-")), checkpoint.Decisions, signer, c.decisionsHead,
+	decisions, err := c.open(s.decisionBook(cfg.Dir), checkpoint.Decisions, signer, c.decisionsHead,
 		func(seq uint64) ([32]byte, error) { return segment.ChainAt(nil, record, seq) })
 	if err != nil {
 		return err
@@ -57,6 +55,9 @@ func (s *server) openCheckpoints(ctx context.Context) error {
 	c.books = []anchored{changes, decisions}
 	s.checkpoints = c
 	s.expect("checkpoints", false, c.trouble)
+	if err := s.openCouriers(cfg); err != nil {
+		return err
+	}
 	return s.metrics.Gauge("countersign_checkpoint_seconds", "Unix time of the last round in which both records were anchored; 0: none since the start.",
 		func() float64 { return float64(c.signed.Load()) })
 }
@@ -126,7 +127,7 @@ func (c *checkpoints) round() {
 	if c.failing.Swap(nil) != nil {
 		c.s.log.Info("checkpoints are signed again")
 	}
-	c.signed.Store(time.Now().Unix())
+	c.signed.Store(c.s.now().Unix())
 }
 
 // anchor signs the record's end. A record without an entry, as a new register has, is nothing that could be vouched for; one that
@@ -157,6 +158,7 @@ func (c *checkpoints) trouble() error {
 // Close anchors what there is at the end. It is closed after the decision record and before the register.
 func (c *checkpoints) Close() error {
 	c.round()
+	c.s.couriers.last()
 	return nil
 }
 

@@ -44,7 +44,7 @@ func startStepped(t *testing.T) *steppedServer {
 	t.Cleanup(upstream.Close)
 	dir := filepath.Join(t.TempDir(), "new")
 	s := &steppedServer{t: t, file: filepath.Join(dir, "countersign.yaml")}
-	must(t, "init", "--dir", dir, "--self-signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0", "--upstream", upstream.URL, "--checkpoints", filepath.Join(dir, "elsewhere"))
+	must(t, "init", "--dir", dir, "--self-signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0", "--upstream", upstream.URL, "--checkpoints", filepath.Join(dir, "elsewhere"))
 	text, err := os.ReadFile(s.file)
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync/atomic"
-	"time"
 
 	"countersign.dev/internal/acme"
 	"countersign.dev/internal/audit"
@@ -22,6 +21,7 @@ type server struct {
 	scope  string
 	served []string // nil: every environment
 	renew  bool     // a damaged decision record is set aside
+	admin  bool     // the operators' plane is served although only a part of the environments is
 	level  *slog.LevelVar
 	echo   *audit.Echo
 
@@ -31,6 +31,7 @@ type server struct {
 	rotateEvery atomic.Int64 // age of a sealing key in nanoseconds, of the configuration in force
 
 	checkpoints *checkpoints // nil: none are configured
+	couriers    *couriers    // nil: checkpoints stay in their folder
 	streams     streams
 	acme        acmeManagers
 }
@@ -44,7 +45,7 @@ func newServer(o *serveOptions, cfg *config.Config, errOut io.Writer) (*server, 
 	if err != nil {
 		return nil, err
 	}
-	s := &server{file: o.config, scope: scope, served: served, renew: o.renew, cfg: cfg, level: new(slog.LevelVar), echo: audit.NewEcho(errOut)}
+	s := &server{file: o.config, scope: scope, served: served, renew: o.renew, admin: o.admin, cfg: cfg, level: new(slog.LevelVar), echo: audit.NewEcho(errOut)}
 	s.level.Set(logLevel(cfg.Log.Level))
 	s.rotateEvery.Store(int64(cfg.Sealing.RotateEvery))
 	environments := served
@@ -101,7 +102,18 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openStreams(); err != nil {
 		return err
 	}
-	return s.derive(s.recordConfig().Dir, filepath.Join(s.dir, "rollups"+s.scope), s.cfg.Records.Rollups.Keep)
+	if s.checkpoints != nil {
+		s.book = s.bookOf
+	}
+	record, rollups := s.recordConfig().Dir, filepath.Join(s.dir, "rollups"+s.scope)
+	if err := s.derive(record, rollups, s.cfg.Records.Rollups.Keep); err != nil {
+		return err
+	}
+	beside, err := s.besides()
+	if err != nil {
+		return err
+	}
+	return s.openRecall(record, rollups, beside...)
 }
 
 // sealingKeys sees to it that each environment with access tokens has a key that seals them.
@@ -133,6 +145,9 @@ func (s *server) serve(ctx context.Context) error {
 	if acme.Built {
 		s.expect("acme", false, func() error { return s.acme.trouble(s.now()) })
 	}
+	if err := s.keepPlane(ctx); err != nil {
+		return err
+	}
 	if s.cfg.Ops.Listen != "" {
 		if err := s.listenOps(s.cfg.Ops.Listen, "choose a free address for ops.listen in "+s.file); err != nil {
 			return err
@@ -146,13 +161,17 @@ func (s *server) serve(ctx context.Context) error {
 	}
 	s.acme.settle(s, b)
 	s.startFollowing()
-	s.reload.loaded(time.Now())
+	s.startChores(s.allChores())
+	s.reload.loaded(s.now())
 	s.ticking(sealingEvery, (&sealing{s: s, every: s.rotateEvery.Load}).run)
 	if s.checkpoints != nil {
 		s.ticking(s.cfg.Records.Checkpoints.Every, s.checkpoints.run)
 	}
+	if s.couriers != nil {
+		s.ticking(courierEvery, s.couriers.run)
+	}
 	s.inBackground(func(ctx context.Context) { s.reload.run(ctx, s) }) // from here on the configuration is its own
-	s.log.Info("serving", "version", version(), "environments", s.environments, "listeners", s.addresses(), "ops", s.opsURL())
+	s.log.Info("serving", "version", version(), "environments", s.environments, "listeners", s.addresses(), "ops", s.opsURL(), "admin", s.planeURL())
 	return s.wait(ctx)
 }
 

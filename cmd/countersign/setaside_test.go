@@ -15,7 +15,7 @@ func initServed(t *testing.T, edit func(string) string) (file string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "new")
 	out := new(lockedBuffer)
-	if code := run(t.Context(), []string{"init", "--dir", dir, "--self-signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0"}, strings.NewReader(""), out, out); code != exitOK {
+	if code := run(t.Context(), []string{"init", "--dir", dir, "--self-signed", "--listen", "127.0.0.1:0", "--listen-ops", "127.0.0.1:0", "--listen-admin", "127.0.0.1:0"}, strings.NewReader(""), out, out); code != exitOK {
 		t.Fatalf("init: %d\n%s", code, out)
 	}
 	file = filepath.Join(dir, "countersign.yaml")

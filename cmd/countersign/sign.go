@@ -29,7 +29,7 @@ Nothing is sent. The secret comes from a file or from $COUNTERSIGN_SECRET, never
 			if err != nil {
 				return err
 			}
-			claims := scheme.Claims{KeyID: keyID, Time: time.Now(), Nonce: nonce}
+			claims := scheme.Claims{KeyID: keyID, Time: clock(), Nonce: nonce}
 			if at != 0 {
 				claims.Time = time.Unix(at, 0)
 			}

@@ -27,7 +27,7 @@ func newVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			now := time.Now()
+			now := clock()
 			if at != 0 {
 				now = time.Unix(at, 0)
 			}

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"countersign.dev/internal/remote"
 )
 
 // Bounds of --wait.
@@ -27,11 +29,12 @@ type serving struct {
 	Environment string `json:"environment"`
 	Revision    uint64 `json:"revision"`
 	Ops         string `json:"ops"`
+	Node        string `json:"node,omitempty"` // where a server told of it
 }
 
 // await returns when every environment that is served from the data folder decides by the register as it is now.
 func (s *session) await(atMost time.Duration) error {
-	revision, err := s.Revision(s.ctx)
+	revision, err := s.written()
 	if err != nil {
 		return fmt.Errorf("the change is written, but not known to be live: %w", err)
 	}
@@ -40,7 +43,7 @@ func (s *session) await(atMost time.Duration) error {
 	poll := time.NewTicker(waitEvery)
 	defer poll.Stop()
 	for {
-		served, err := servedFrom(s.at.data)
+		served, err := s.served()
 		if err != nil {
 			return fmt.Errorf("the change is written, but not known to be live: %w", err)
 		}
@@ -59,25 +62,63 @@ func (s *session) await(atMost time.Duration) error {
 	}
 }
 
+// written is the revision that has to be live: of what a server was asked to change, it told the revision itself.
+func (s *session) written() (uint64, error) {
+	if s.remote != nil && s.remote.Changed() > 0 {
+		return s.remote.Changed(), nil
+	}
+	return s.Revision(s.ctx)
+}
+
+// served are those that decide by the register: as this disk says, or as a server does.
+func (s *session) served() ([]serving, error) {
+	if s.remote == nil {
+		return servedFrom(s.at.data)
+	}
+	nodes, revision := s.remote.Confirmed(), s.remote.Changed()
+	if len(nodes) == 0 || slices.ContainsFunc(nodes, func(n remote.Node) bool { return n.Revision < revision }) {
+		var err error
+		if nodes, _, err = s.remote.Nodes(s.ctx); err != nil {
+			return nil, err
+		}
+	}
+	return views(nodes, func(n remote.Node) serving {
+		return serving{Environment: n.Environment, Revision: n.Revision, Node: n.Name}
+	}), nil
+}
+
+// sayLive names each that has confirmed the revision, or a later one.
 func (s *session) sayLive(served []serving, revision uint64) {
 	if len(served) == 0 {
-		s.out.note("no server runs on %s; the change counts from its next start", s.at.data)
+		where := s.at.data
+		if s.remote != nil {
+			where = s.remote.Server()
+		}
+		s.out.note("no server runs on %s; the change counts from its next start", where)
 		return
 	}
 	var names []string
 	for _, one := range served {
-		names = append(names, one.Environment)
+		names = append(names, one.name())
 	}
 	s.out.note("live in %s (revision %d)", strings.Join(names, ", "), revision)
+}
+
+// name is the environment, and the node where a server told it.
+func (one serving) name() string {
+	if one.Node == "" {
+		return one.Environment
+	}
+	return one.Environment + " on " + one.Node
 }
 
 func lagging(behind []serving, revision uint64, after time.Duration) error {
 	var texts []string
 	hint := "the server's log and its /readyz say why"
 	for _, one := range behind {
-		at := fmt.Sprintf("%s decides by revision %d", one.Environment, one.Revision)
+		at := fmt.Sprintf("%s decides by revision %d", one.name(), one.Revision)
 		if one.Revision == 0 {
-			at = one.Environment + " is starting"
+			at = one.name() + " is starting"
 		}
 		texts = append(texts, at)
 		if one.Ops != "" {

@@ -91,6 +91,13 @@ type API struct {
 	Scheme *scheme.Scheme // Signed: must be set
 	Window time.Duration  // Signed: 0 means the profile's window
 
+	// Shadow is verified beside Scheme for every signed request that reaches verification, and recorded; it never decides, and
+	// no answer depends on it. Its time window is Window, or its own profile's where that is 0: what it would be in the place of
+	// Scheme. nil: none.
+	Shadow *scheme.Scheme
+	// HideSunset keeps Sunset and Deprecation from callers with a version that ends or that a newer one has replaced.
+	HideSunset bool
+
 	TokenEndpoint string        // Token: exact path of Partner Authentication, under one of BasePaths
 	TokenLifetime time.Duration // Token: 0 means DefaultTokenLifetime
 
@@ -137,6 +144,14 @@ func (a *API) check() error {
 		return bad("a window of %s is wider than %s", max(a.Window, a.Scheme.Window()), MaxWindow)
 	case a.Protocol == Signed && !a.Scheme.HasTime() && a.Replay != ReplayOff:
 		return bad("the profile %s has no time, so that a replay guard would have to remember for ever; set replay to off", a.Scheme.Name())
+	case a.Shadow != nil && a.Protocol != Signed:
+		return bad("a shadow profile is verified beside a profile: it needs a signed API")
+	case a.Shadow != nil && !a.Shadow.HasKeyID():
+		return bad("the shadow profile %s names no key id, so that nobody could be told apart", a.Shadow.Name())
+	case a.Shadow != nil && (a.Shadow.InBody() || len(a.Shadow.Vars()) > 0 || len(a.Shadow.Secrets()) > 0):
+		return bad("the shadow profile %s is for callers only: it needs the body, variables or parts of a secret before a request can be decided on", a.Shadow.Name())
+	case a.Shadow != nil && a.Shadow.Window() > MaxWindow:
+		return bad("the window of the shadow profile %s is wider than %s", a.Shadow.Name(), MaxWindow)
 	case a.Protocol != Signed && a.Protocol != Token:
 		return bad("an API is signed or takes tokens")
 	case a.TokenLifetime > partner.MaxTokenLifetime:

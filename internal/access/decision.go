@@ -42,7 +42,26 @@ type Decision struct {
 	Cause            error         // with Unavailable, Internal and the upstream reasons: for the log
 	Unproved         bool          // token endpoint: the address is not one from which this partner may authenticate
 	Warnings         []string      // what would be refused but for a warning mode
+
+	// Of signed requests, for the operator's eye as well.
+	Timed     bool          // the timestamp was read: Lead is set
+	Lead      time.Duration // the caller's time minus the server's as the request came, the caller's cut to whole seconds
+	Shadow    ShadowResult  // what the API's shadow profile made of it; empty: it was not asked
+	tried     [maxTried]uint16
+	triedSize uint8
+
+	// What a caller that has proved itself is told of the version that it did it with (RFC 8594, RFC 9745), in seconds since
+	// 1970; 0: nothing.
+	Sunset     int64 // the last second in which the version counts
+	Deprecated int64 // since when a newer version is there; where that is not known, a moment before it was
 }
+
+// maxTried is how many versions a decision names that were tried.
+const maxTried = 8
+
+// Tried are the numbers of the versions that the signature was compared with, newest first, at most 8 of them: where the caller
+// was admitted, the last one is Version. The slice is part of d. Empty: the request did not come so far, or not to a signed API.
+func (d *Decision) Tried() []uint16 { return d.tried[:d.triedSize] }
 
 // LimitStatus is what a caller is told of the limits that apply to it.
 type LimitStatus struct {

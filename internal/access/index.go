@@ -99,6 +99,7 @@ var ordinary credentialMore
 // version is one older secret of a signing credential, prepared for one scheme.
 type version struct {
 	notBefore, notAfter int64
+	replaced            int64 // since when a newer one is there, in seconds; where that is not known, a moment before it was
 	number              uint16
 	key                 scheme.Key
 }
@@ -106,6 +107,9 @@ type version struct {
 func live(notBefore, notAfter, now int64) bool {
 	return (notBefore == 0 || now >= notBefore) && (notAfter == 0 || now <= notAfter)
 }
+
+// over reports whether a version has ended.
+func over(notAfter, now int64) bool { return notAfter != 0 && now > notAfter }
 
 // index finds the credentials of one kind in one environment, with their secrets prepared for one scheme. It is an open
 // table of positions: key ids are random bits, issued by us, so that their first bytes serve as their hash, and a look-up
@@ -187,7 +191,7 @@ func (x *index) add(c *partner.Credential, p *Partner, limits []*limit, s *schem
 		more.limits, more.clientKeys = limits, slices.Clone(c.ClientKeys)
 	}
 	if s != nil {
-		if err := entry.prepare(c.Versions, s); err != nil {
+		if err := entry.prepare(c, s); err != nil {
 			return err
 		}
 	}
@@ -196,8 +200,8 @@ func (x *index) add(c *partner.Credential, p *Partner, limits []*limit, s *schem
 }
 
 // prepare makes the secrets of a signing key ready for one scheme.
-func (c *Credential) prepare(versions []partner.Version, s *scheme.Scheme) error {
-	for i, v := range versions {
+func (c *Credential) prepare(from *partner.Credential, s *scheme.Scheme) error {
+	for i, v := range from.Versions {
 		key, err := s.NewKey(v.Secret.Bytes())
 		if err != nil {
 			return fmt.Errorf("version %d: %w", v.Number, err)
@@ -209,9 +213,22 @@ func (c *Credential) prepare(versions []partner.Version, s *scheme.Scheme) error
 		if i == 0 {
 			c.notBefore, c.notAfter, c.number, c.key = made.notBefore, made.notAfter, made.number, made.key
 		} else {
+			made.replaced = replaced(from, i)
 			more := c.extend()
 			more.older = append(more.older, made)
 		}
 	}
 	return nil
+}
+
+// replaced is since when a version has a newer one, in seconds: from when that one counted. Where the register does not say, as
+// of versions that count from their making, it is the making of the credential, which was before.
+func replaced(c *partner.Credential, i int) int64 {
+	if newer := c.Versions[i-1].NotBefore; !newer.IsZero() {
+		return newer.Unix()
+	}
+	if c.CreatedAt.IsZero() {
+		return 1
+	}
+	return c.CreatedAt.Unix()
 }

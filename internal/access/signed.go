@@ -15,6 +15,9 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 	if fault := s.Parse(&r.signed, p); fault != nil {
 		return d.blame(s, fault)
 	}
+	if s.HasTime() {
+		d.Timed, d.Lead = true, time.Unix(p.Unix, 0).Sub(now)
+	}
 	if fault := s.Fresh(p, now, d.API.Window); fault != nil {
 		return d.late(p, fault, now)
 	}
@@ -34,7 +37,11 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 		return false
 	}
 	r.signed.Body = body
-	return verify(r, d, micros(now)) && a.admit(r, d) && a.Limit(r, d) && a.claim(r, d, now)
+	valid := verify(r, d, micros(now))
+	if d.API.Shadow != nil {
+		a.shadow(r, d, now)
+	}
+	return valid && a.admit(r, d) && a.Limit(r, d) && a.claim(r, d, now)
 }
 
 // findSigner looks the key id up. One that this environment never issued ends here, before the body is read: key ids are 128
@@ -67,17 +74,23 @@ func verify(r *Request, d *Decision, now int64) bool {
 	counts := !c.revoked() && c.number != 0 && live(c.notBefore, c.notAfter, now)
 	if c.number != 0 {
 		if ended, valid := d.try(r, &c.key, c.number, counts, digest); ended {
+			d.ends(valid, c.notAfter, 0)
 			return valid
 		}
 	}
+	newer := !over(c.notAfter, now) // one counts, or will: whoever has the older one can go there
 	older := c.beyond().older
 	for i := range older {
 		v := &older[i]
 		inForce := !c.revoked() && live(v.notBefore, v.notAfter, now)
 		if ended, valid := d.try(r, &v.key, v.number, inForce, digest); ended {
+			d.ends(valid, v.notAfter, v.replaced)
+			if !newer {
+				d.Deprecated = 0
+			}
 			return valid
 		}
-		counts = counts || inForce
+		counts, newer = counts || inForce, newer || !over(v.notAfter, now)
 	}
 	if !counts {
 		return d.refuse(RevokedCredential, "", "")
@@ -87,6 +100,10 @@ func verify(r *Request, d *Decision, now int64) bool {
 
 // try verifies with one secret. ended: there is no need to try another one. counts: it is in force.
 func (d *Decision) try(r *Request, key *scheme.Key, number uint16, counts bool, digest *[32]byte) (ended, valid bool) {
+	if d.triedSize < maxTried {
+		d.tried[d.triedSize] = number
+		d.triedSize++
+	}
 	fault := d.API.Scheme.Verify(key, &r.signed, &r.presented, digest)
 	switch {
 	case fault != nil && fault.Kind == scheme.FaultMismatch:
@@ -98,6 +115,14 @@ func (d *Decision) try(r *Request, key *scheme.Key, number uint16, counts bool, 
 	}
 	d.Version = int(number)
 	return true, true
+}
+
+// ends notes what a caller is told of the version that proved it: its end, and that a newer one is there.
+func (d *Decision) ends(valid bool, notAfter, replaced int64) {
+	if !valid || d.API.HideSunset {
+		return
+	}
+	d.Sunset, d.Deprecated = notAfter/1e6, replaced
 }
 
 // claim asks the replay guard, last of all: a request that was refused for another cause does not use up its one chance.
@@ -129,24 +154,28 @@ func (a *API) guards(method string) bool {
 	return method != "GET" && method != "HEAD"
 }
 
-// blame turns what the scheme found in the headers into a reason.
+// blame turns what the scheme found in the headers into a refusal.
 func (d *Decision) blame(s *scheme.Scheme, fault *scheme.Fault) bool {
-	reason := MalformedHeader
+	return d.refuse(reasonOf(s, fault), fault.Where, fault.Detail)
+}
+
+// reasonOf is the reason for a fault in the form of a request.
+func reasonOf(s *scheme.Scheme, fault *scheme.Fault) Reason {
 	switch {
 	case fault.Kind == scheme.FaultMissing:
-		reason = MissingHeader
+		return MissingHeader
 	case fault.Kind == scheme.FaultDuplicate:
-		reason = DuplicateHeader
+		return DuplicateHeader
 	case fault.Kind == scheme.FaultAmbiguousBody:
-		reason = AmbiguousBody
+		return AmbiguousBody
 	case fault.Where == "target":
-		reason = MalformedTarget
+		return MalformedTarget
 	case fault.Where == "method":
-		reason = MethodNotAllowed
+		return MethodNotAllowed
 	case fault.Where != "" && fault.Where == s.TimeHeader():
-		reason = MalformedTime
+		return MalformedTime
 	}
-	return d.refuse(reason, fault.Where, fault.Detail)
+	return MalformedHeader
 }
 
 // late refuses a timestamp outside the window, and keeps by how much.

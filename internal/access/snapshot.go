@@ -16,7 +16,8 @@ var ErrRoster = errors.New("build snapshot")
 type world struct {
 	apps     index
 	signed   map[*scheme.Scheme]*index
-	keys     []sealingKey // newest first
+	shadows  map[*scheme.Scheme]*index // of profiles that decide nothing
+	keys     []sealingKey              // newest first
 	partners []Partner
 	all      union
 }
@@ -97,6 +98,7 @@ func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error
 		}
 		w.signed[api.Scheme] = x
 	}
+	w.addShadows(roster, name, apis)
 	return w, nil
 }
 

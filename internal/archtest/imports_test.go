@@ -24,19 +24,24 @@ scheme:                                                  # a leaf: pure, standar
 profile:                          scheme                 # text becomes a scheme here and nowhere else
 profile/library:                  profile scheme         # embedded files and their names
 client:                           scheme                 # a partner's program links it: nothing of the server comes with it
+api:                                                     # a leaf: the contract and what is generated from it; nothing of the server comes with it
 internal/partner:                 internal/secret        # nouns; a version carries its secret in a value that redacts itself
+internal/operator:                                       # a leaf: who may do what; registry and edges ask it, it asks nobody
 internal/turnstile:                                      # a leaf: places and whose turn it is
 internal/secret:                  internal/turnstile     # knows bytes and keys, no nouns
 internal/audit:                   internal/partner internal/secret
 internal/faultfile:                                      # a leaf: the files that durable records stand on, and a disk that loses what was not synced
 internal/audit/checkpoint:        internal/faultfile     # anchors and keys: knows no record, only its name
+internal/audit/courier:           internal/audit/checkpoint # takes statements elsewhere over HTTP: apart, so that no record links a client
 internal/audit/segment:           internal/audit internal/audit/checkpoint internal/faultfile # the decision record; knows the line, not the door it comes from
 internal/audit/search:            internal/audit/segment # derived from segments: reads them, never writes one
 internal/audit/search/recordtest:                        # makes records for tests without the code that is tested
 internal/audit/rollup:            internal/audit/search internal/audit/segment internal/faultfile # sums of lines, derived as well
 internal/audit/stream:            internal/audit internal/audit/search internal/audit/segment # takes lines elsewhere; decides nothing
 internal/access:                  internal/partner internal/rate scheme # decides from memory; never a store, never an edge; of rate only the words
-internal/registry:                internal/audit internal/partner internal/secret internal/turnstile # declares the store that it needs
+internal/whatif:                  internal/access internal/audit/rollup internal/audit/search internal/audit/segment internal/partner internal/rate scheme # asks the records with the code that decides; changes nothing, declares what it reads of the register, and knows no edge
+internal/registry:                internal/audit internal/operator internal/partner internal/secret internal/turnstile # declares the store that it needs
+internal/webhook:                 internal/partner internal/secret # goes out to endpoints; knows no register: what it saw is handed back
 internal/store:                                          # the faults all engines share
 internal/store/sqlite:            internal/store internal/audit internal/partner
 internal/store/storetest:         internal/store internal/audit internal/partner internal/registry internal/secret # judges an engine through its user
@@ -52,7 +57,9 @@ internal/country:                                        # a file format; access
 internal/edge/clientip:                                  # the only address derivation; shared by every door
 internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
 internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret internal/turnstile
+internal/edge/signin:             internal/operator internal/partner internal/registry internal/secret # who a request acts for; the pages and cookies of it
 internal/edge/ops:                internal/audit
+internal/edge/admin:              api internal/audit internal/audit/search internal/operator internal/partner internal/registry internal/secret internal/turnstile internal/whatif # the contract over the use cases; asks records, never a store
 internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture scheme # scheme and explain for captures alone: what is decided is access's
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
 internal/edge/gateway/http1:                             # HTTP/1.1 over what strict has let through: a server in the place of the standard one
@@ -68,7 +75,8 @@ internal/sandbox/...:             internal/sandbox/...
 internal/config:                  internal/config/document internal/country internal/edge/clientip internal/partner internal/secret internal/tlsfile profile profile/library scheme # one file; knows the bounds of what it sets, reads what it names as the server does, and no server
 internal/config/document:                                # a leaf: YAML as a tree with places
 internal/archtest:
-cmd/countersign:                  client scheme profile profile/library internal/... # wiring
+internal/remote:                  api internal/audit internal/partner internal/registry internal/secret # the register over the contract: its nouns and errors, never a store or an edge
+cmd/countersign:                  api client scheme profile profile/library internal/... # wiring
 bench:                                                   # a module of its own: comparisons with the work of others, tests only
 bench/peers:                                             # a program: starts other proxies and this one as processes
 e2e:                                                     # a stranger: drives the binary, imports nothing of it

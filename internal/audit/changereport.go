@@ -28,6 +28,7 @@ const (
 	FaultRowOld        FaultKind = "row_old"        // a row of the register is as an older change left it
 	FaultRowRemoved    FaultKind = "row_removed"    // a row of the register is gone without a change
 	FaultRowAdded      FaultKind = "row_added"      // a row of the register is there without a change
+	FaultFile          FaultKind = "file"           // a file that a row names by its digest is gone, or another one
 	FaultAnchorCut     FaultKind = "anchor_cut"     // a checkpoint knows changes that the record does not have
 	FaultAnchorDiffers FaultKind = "anchor_differs" // a checkpoint knows another change under this number: the record was written anew
 	FaultAnchorForeign FaultKind = "anchor_foreign" // a checkpoint is of another record: the register was exchanged, or the checkpoint is of another one
@@ -57,6 +58,15 @@ type ChangeReport struct {
 	ChainedAt  uint64  `json:"chained_at,omitempty"`
 	Faults     []Fault `json:"faults,omitempty"`
 	MoreFaults int     `json:"more_faults,omitempty"` // beyond MaxFaults
+}
+
+// Add notes one more fault: for what is outside of the chain and is named by a row of it. Beyond MaxFaults it is counted.
+func (r *ChangeReport) Add(f Fault) {
+	if len(r.Faults) == MaxFaults {
+		r.MoreFaults++
+		return
+	}
+	r.Faults = append(r.Faults, f)
 }
 
 // OK reports whether nothing is wrong. It does not say that the tail is anchored: see TailAnchored.

@@ -88,11 +88,7 @@ type changeVerifier struct {
 }
 
 func (v *changeVerifier) fault(kind FaultKind, seq uint64, row, format string, args ...any) {
-	if len(v.report.Faults) == MaxFaults {
-		v.report.MoreFaults++
-		return
-	}
-	v.report.Faults = append(v.report.Faults, Fault{Kind: kind, Seq: seq, Row: row, Text: fmt.Sprintf(format, args...)})
+	v.report.Add(Fault{Kind: kind, Seq: seq, Row: row, Text: fmt.Sprintf(format, args...)})
 }
 
 func (v *changeVerifier) change(c Change) {

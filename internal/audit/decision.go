@@ -12,6 +12,8 @@ const (
 	maxText = 512
 	// maxWarnings caps their number.
 	maxWarnings = 32
+	// maxTried caps the number of versions that were tried.
+	maxTried = 8
 )
 
 // Decision is what is kept of one request and its outcome. Empty fields are left out of the line, but for those that
@@ -36,7 +38,7 @@ type Decision struct {
 	Address     netip.Addr // the caller's, as derived
 	Peer        netip.Addr // the other end of the connection
 	Country     string
-	Derivation  string        // how Address was found, where it was refused
+	Derivation  string        // how Address was found, hop by hop: where it was refused, or a request that came through proxies
 	Other       string        // the environment to which a misused credential belongs
 	Skew        time.Duration // of a refused timestamp
 	Warnings    []string
@@ -44,6 +46,12 @@ type Decision struct {
 	Duration    time.Duration
 	BytesIn     int64
 	BytesOut    int64
+
+	Timed         bool          // the timestamp of a signed request was read, and Lead is written, also of one that was let in
+	Lead          time.Duration // the caller's time minus ours; written in whole milliseconds
+	Tried         []uint16      // the versions that a signature was compared with that nobody was admitted for, newest first
+	Shadow        string        // access.ShadowResult as text
+	ShadowProfile string        // written beside Shadow alone
 }
 
 // Form says what of a decision goes into its line, and as what.
@@ -133,7 +141,30 @@ func (d *Decision) appendStory(b []byte) []byte {
 		}
 		b = append(b, ']')
 	}
+	b = d.appendProof(b)
 	return field(b, "cause", d.Cause)
+}
+
+// appendProof adds what is known of the signature beyond the outcome.
+func (d *Decision) appendProof(b []byte) []byte {
+	if d.Timed {
+		b = number(b, "skew_ms", d.Lead.Milliseconds())
+	}
+	if len(d.Tried) > 0 {
+		b = append(b, `,"tried":[`...)
+		for i, v := range d.Tried[:min(len(d.Tried), maxTried)] {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = strconv.AppendUint(b, uint64(v), 10)
+		}
+		b = append(b, ']')
+	}
+	if d.Shadow != "" {
+		b = field(b, "shadow", d.Shadow)
+		b = field(b, "shadow_profile", d.ShadowProfile)
+	}
+	return b
 }
 
 // field adds a text that is not empty.

@@ -23,6 +23,15 @@ func (d *decoder) addressRules(c *Config) {
 	if host, port, err := net.SplitHostPort(c.Ops.Listen); err == nil {
 		all = append(all, bound{path: "ops.listen", host: host, port: port})
 	}
+	if c.Admin != nil {
+		if host, port, err := net.SplitHostPort(c.Admin.Listen); err == nil {
+			b := bound{path: "admin.listen", host: host, port: port}
+			if len(all) > 0 && clash(b, all[0]) {
+				d.at(c, b.path, quote(c.Admin.Listen)+" takes the address of "+all[0].path, clashHint(b, all[0]))
+			}
+			all = append(all, b)
+		}
+	}
 	for _, e := range c.Environments {
 		for i, l := range e.Listeners {
 			if len(all) > maxListeners {
@@ -47,6 +56,12 @@ func (d *decoder) addressRules(c *Config) {
 
 func clash(a, b bound) bool {
 	return a.port == b.port && a.port != "0" && (a.host == b.host || covers(a.host, b.host) || covers(b.host, a.host))
+}
+
+// isAddress reports whether a host is an IP address.
+func isAddress(host string) bool {
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // covers reports whether a wildcard takes the other host too: 0.0.0.0 all of IPv4, nothing and :: all there is.

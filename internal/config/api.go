@@ -12,6 +12,8 @@ type API struct {
 
 	// Profile is how callers sign. nil: callers have tokens.
 	Profile *Profile `key:"profile"`
+	// Shadow is a profile that every signed request is verified by as well, and that never decides. nil: none. Only with Profile.
+	Shadow *Profile `key:"shadow"`
 	// Token is how callers get tokens. nil: callers sign.
 	Token *Token `key:"token"`
 	// BasePaths are matched by whole segments (security rule 14); no slash at the end. At least one.
@@ -40,6 +42,9 @@ type API struct {
 	AllowEmptySegments bool `key:"allow_empty_segments"`
 	// HeaderNames is "refuse": odd header names are refused; or "warn": those headers are dropped. Default "refuse".
 	HeaderNames string `key:"header_names"`
+	// Sunset tells callers in the header fields Sunset (RFC 8594) and Deprecation (RFC 9745) when the version of the credential
+	// ends that they use. Default true.
+	Sunset bool `key:"sunset"`
 	// Limits hold for every partner without limits of its own.
 	Limits Limits `key:"limits"`
 }

@@ -20,6 +20,7 @@ func (d *decoder) apiRules(c *Config, e *Environment, a *API, path string) {
 	default:
 		d.profileRules(c, a, path)
 	}
+	d.shadowRules(c, a, path)
 	d.upstreamRules(c, e, a, path)
 	d.certificateRules(c, e, a, path)
 	d.warnModes(c, a, path)
@@ -51,15 +52,7 @@ func (d *decoder) profileRules(c *Config, a *API, path string) {
 	if p == nil {
 		return
 	}
-	if d.places[at] != (Place{}) && !d.both(c, at, "name", "file", "a profile is a shipped one or a file") && p.Name == "" && p.File == "" {
-		d.at(c, at, "names no profile", "write name or file")
-		return
-	}
-	if wrong := shippedProblem(p); wrong != "" {
-		d.at(c, at, wrong, "shipped: "+strings.Join(library.Names(), ", "))
-		return
-	}
-	if p.Name == "" {
+	if !d.named(c, p, at) || p.Name == "" {
 		return // a file is read by Check
 	}
 	s, err := library.Load(p.shipped())

@@ -41,6 +41,7 @@ func (c *Config) Check(s Scope) (problems, warnings Problems) {
 		}
 	}
 	k.records()
+	k.admin()
 	for i := range c.Environments {
 		if e := &c.Environments[i]; k.covers(e.Name) {
 			k.environment(e, join("environments", e.Name))
@@ -107,7 +108,11 @@ func (k checker) records() {
 	if p := r.Checkpoints; p != nil {
 		k.recordFolder("records.checkpoints.dir", p.Dir)
 		k.private("records.checkpoints.key_file", p.KeyFile, 0o077, "`countersign init` makes one; or `countersign key checkpoint-new`")
-		if device(p.Dir) != 0 && device(p.Dir) == device(k.c.Data) {
+		if p.URLTokenFile != "" {
+			k.private("records.checkpoints.url_token_file", p.URLTokenFile, 0o077, "write the receiver's token into it, on one line")
+		}
+		k.authorities("records.checkpoints.url_ca_file", p.URLCAFile)
+		if p.URL == "" && device(p.Dir) != 0 && device(p.Dir) == device(k.c.Data) {
 			k.warn(k.c, "records.checkpoints.dir", "on the same disk as the data folder: what takes one takes both", "use another disk or machine")
 		}
 	}
@@ -128,7 +133,10 @@ func (k checker) environment(e *Environment, path string) {
 	for i := range e.APIs {
 		a, at := &e.APIs[i], join(path, "apis."+e.APIs[i].Name)
 		if a.Profile != nil {
-			k.profileFile(a, at)
+			k.profileFile(a, a.Profile, at+".profile", at+".replay")
+		}
+		if a.Shadow != nil {
+			k.profileFile(a, a.Shadow, at+".shadow", "")
 		}
 		k.authorities(at+".upstream.ca_file", a.Upstream.CAFile)
 		k.client(at+".upstream", a.Upstream.CertFile, a.Upstream.KeyFile)
@@ -180,28 +188,6 @@ func (k checker) pair(path string, p Pair, hosts []string, named map[string]bool
 	if certificate, err := files.Certificate(nil); err == nil && certificate.Leaf != nil {
 		for _, h := range hosts {
 			named[h] = named[h] || certificate.Leaf.VerifyHostname(h) == nil
-		}
-	}
-}
-
-// profileFile compiles a profile file, with its place in that file where it is wrong.
-func (k checker) profileFile(a *API, path string) {
-	s, err := a.Profile.Scheme()
-	at := path + ".profile"
-	switch {
-	case err != nil:
-		k.wrong(at, err, "")
-	case !s.HasKeyID():
-		k.at(k.c, at, "the profile "+s.Name()+" names no key id, so that callers could not be told apart", "add one to the profile")
-	case s.InBody() || len(s.Vars()) > 0 || len(s.Secrets()) > 0:
-		k.at(k.c, at, "the profile "+s.Name()+" is for callers only: it needs the body, variables or parts of a secret before a request can be decided on", "take a profile whose key id and time stand in headers or in the query")
-	case !s.HasTime() && a.Replay != "off":
-		k.at(k.c, path+".replay", "the profile "+s.Name()+" signs no time, so that a guard would have to remember for ever", "write replay: off")
-	case max(a.Window, s.Window()) > 15*time.Minute:
-		k.at(k.c, at, "the profile's window of "+showSpan(s.Window())+" is wider than 15m", "")
-	default:
-		for _, w := range s.Warnings() {
-			k.warn(k.c, at, w, "see the profile's documentation")
 		}
 	}
 }

@@ -35,6 +35,8 @@ type Config struct {
 	Log Log `key:"log"`
 	// Ops is the listener of /livez, /readyz and /metrics.
 	Ops Ops `key:"ops"`
+	// Admin is the operators' plane. nil: there is none, and operators have the command line on this machine.
+	Admin *Admin `key:"admin"`
 	// Countries is the table for country rules.
 	Countries Countries `key:"countries"`
 	// Drain bounds the end of the server and of a listener that a reload takes away.
@@ -47,6 +49,12 @@ type Config struct {
 	Records Records `key:"records"`
 	// Sealing is about the keys that seal access tokens.
 	Sealing Sealing `key:"sealing"`
+	// Credentials is about the life of credentials' versions.
+	Credentials Credentials `key:"credentials"`
+	// Reviews are the policies of environments, in the order of the file. One without a policy asks for nothing but two people.
+	Reviews []Review `key:"reviews"`
+	// Webhooks is about the calls that this server makes to partners' endpoints.
+	Webhooks Webhooks `key:"webhooks"`
 	// Environments are the separate worlds, in the order of the file; at least one. Names are unique.
 	Environments []Environment `key:"environments"`
 

@@ -83,6 +83,8 @@ type Listener struct {
 	MaxRequestLine int64 `key:"max_request_line"`
 	// MaxHeaderLines bounds its header lines. Default 100.
 	MaxHeaderLines int `key:"max_header_lines"`
+	// Standard serves HTTP/1 with net/http; false: with the server of internal/edge/gateway/http1. HTTP/2 is net/http's in any case. Default true.
+	Standard bool `key:"standard"`
 }
 
 // TLS is the one policy of a listener (security rule 29): files, or ACME.

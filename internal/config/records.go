@@ -46,6 +46,13 @@ type Checkpoints struct {
 	KeyFile string `key:"key_file"`
 	// Every is the time between two checkpoints. Default 1 min.
 	Every time.Duration `key:"every"`
+	// URL is where each checkpoint is posted to as well; https, or http to a loopback host. Empty: nowhere. What was not confirmed
+	// is sent again from Dir.
+	URL string `key:"url"`
+	// URLTokenFile holds a bearer token for it on one line, mode 0600. Empty: none is sent.
+	URLTokenFile string `key:"url_token_file"`
+	// URLCAFile holds the authorities (PEM) for it. Empty: the system's.
+	URLCAFile string `key:"url_ca_file"`
 }
 
 // Stream is the live copy of both records for another system. Neither part can hold up a request: they read the records.

@@ -49,7 +49,7 @@ func typeOf(s setting) string {
 	}
 	switch s.inner.form {
 	case texts:
-		return "list of " + strings.Replace(s.inner.item().leaf.word, "address", "addresse", 1) + "s"
+		return "list of " + strings.NewReplacer("address", "addresse", "prefix", "prefixe").Replace(s.inner.item().leaf.word) + "s"
 	case list:
 		return "list of mappings"
 	case names:

@@ -17,6 +17,8 @@ func (d *decoder) rules(c *Config) {
 	if addr := c.Ops.Listen; addr != "" && !loopback(addr) && !c.Ops.AllowRemote {
 		d.at(c, "ops.listen", quote(addr)+" is not a loopback address", "metrics are not for strangers; add allow_remote: true if machines other than this one shall reach it")
 	}
+	d.adminRules(c)
+	d.reviewRules(c)
 	d.recordRules(c)
 	for i := range c.Environments {
 		d.environmentRules(c, &c.Environments[i])
@@ -68,13 +70,18 @@ func (d *decoder) keyRules(path, file, env string, k Keys, c *Config) {
 
 func (d *decoder) recordRules(c *Config) {
 	if p := c.Records.Checkpoints; p != nil {
-		if inside(p.Dir, c.Data) {
+		if inside(p.Dir, c.Data) && p.URL == "" {
 			d.warn(c, "records.checkpoints.dir", "the checkpoints lie in the data folder: who can alter the records can alter them too", "use another disk or machine")
 		}
 		if inside(p.KeyFile, c.Data) {
 			d.warn(c, "records.checkpoints.key_file", "the key lies in the data folder: who can alter the records can sign for them", "keep it elsewhere, for example in /etc/countersign")
 		} else if inside(p.KeyFile, p.Dir) {
 			d.warn(c, "records.checkpoints.key_file", "the key lies beside the checkpoints: who gets at them there can sign others", "keep it elsewhere, for example in /etc/countersign")
+		}
+		for _, key := range []string{"url_token_file", "url_ca_file"} {
+			if p.URL == "" && d.given("records.checkpoints."+key) && !d.given("records.checkpoints.url") {
+				d.at(c, "records.checkpoints."+key, "without url", "they go together")
+			}
 		}
 		if inside(p.Dir, c.Records.Decisions.Dir) {
 			d.warn(c, "records.checkpoints.dir", "the checkpoints lie in the folder of the decision record: who can alter it can alter them too", "use another disk or machine")

@@ -19,12 +19,17 @@ func (d *decoder) settings(c *Config) []setting {
 		section("keys", &c.Keys, d.keys, "Where the master key comes from, which seals every secret of the register. Keep it in another backup than the data folder."),
 		section("log", &c.Log, d.log, "The server's own log: JSON lines on standard error."),
 		section("ops", &c.Ops, d.ops, "The operators' listener: `/livez`, `/readyz` and `/metrics` over plain HTTP."),
+		optional("admin", &c.Admin, d.admin, "The operators' plane: the admin API, which people and programs reach with an account of their own. Without it, operators have the command line on this machine."),
 		section("countries", &c.Countries, d.countries, "The table for country rules. It is read again when the file changes; a bad new file leaves the old one in force."),
 		section("drain", &c.Drain, d.drain, "How the server ends, and how a listener does that a reload takes away."),
 		section("memory", &c.Memory, d.memory, "Bounds of what callers can make the server hold."),
 		section("replay", &c.Replay, d.replay, "The journal of requests that must not be repeated."),
 		section("records", &c.Records, d.records, "The decision record, its anchors and what is made of it."),
 		section("sealing", &c.Sealing, d.sealing, "The keys that seal access tokens."),
+		section("credentials", &c.Credentials, d.credentials, "The life of credentials' versions."),
+		named("reviews", "ENVIRONMENT", &c.Reviews, func(r *Review) *string { return &r.Name }, d.review,
+			"What an environment asks of a partner before it is approved there, each policy under the name of its environment."),
+		section("webhooks", &c.Webhooks, d.webhooks, "Calls that this server makes to partners' endpoints."),
 		named("environments", "ENVIRONMENT", &c.Environments, func(e *Environment) *string { return &e.Name }, d.environment,
 			"The separate worlds that are served, each under its name: 1 to 32 of a-z, 0-9 and -, beginning with a letter.").need(),
 	}
@@ -114,6 +119,9 @@ func (d *decoder) checkpoints(c *Checkpoints) []setting {
 			need().like("/mnt/elsewhere/countersign"),
 		value("key_file", &c.KeyFile, d.path(), "Private Ed25519 key that signs them, mode 0600, outside of the data folder.").need().like("/etc/countersign/checkpoint.key"),
 		value("every", &c.Every, span(time.Second, day, ""), "Time between two checkpoints. What is younger than the last one is not anchored.").or("1m"),
+		value("url", &c.URL, receiver(), "A receiver outside of this machine to which each checkpoint is posted, too. None is lost: what it has not confirmed is sent again from the folder.").like("https://anchors.example/countersign"),
+		value("url_token_file", &c.URLTokenFile, d.path(), "File with a token on one line, mode 0600, that is sent to the receiver as `Authorization: Bearer`.").like("/etc/countersign/anchor-token"),
+		value("url_ca_file", &c.URLCAFile, d.path(), "Certificate authorities (PEM) for the receiver.").told("those of the system").like("/etc/countersign/anchor-ca.pem"),
 	}
 }
 

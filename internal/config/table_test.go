@@ -118,6 +118,16 @@ func TestEveryKeyFillsItsOwnField(t *testing.T) {
 	checkFields(t, new(Drain), new(decoder).drain)
 	checkFields(t, new(Ops), new(decoder).ops)
 	checkFields(t, new(Keys), new(decoder).keys)
+	checkFields(t, new(Admin), new(decoder).admin)
+	checkFields(t, new(AdminTLS), new(decoder).adminTLS)
+	checkFields(t, new(OIDC), new(decoder).oidc)
+	checkFields(t, new(GroupRole), new(decoder).groupRole)
+	checkFields(t, new(Passkeys), new(decoder).passkeys)
+	checkFields(t, new(Sessions), new(decoder).sessions)
+	checkFields(t, new(Review), new(decoder).review)
+	checkFields(t, new(ChecklistItem), new(decoder).checklistItem)
+	checkFields(t, new(Webhooks), new(decoder).webhooks)
+	checkFields(t, new(Credentials), new(decoder).credentials)
 }
 
 // checkFields writes a probe into each single value of a fresh struct and sees which field has changed.
@@ -152,6 +162,8 @@ func probe(s setting) *document.Node {
 		return &document.Node{Kind: document.Bool, Text: "true"}
 	case s.initial == "0s":
 		return &document.Node{Kind: document.Text, Text: "7s"}
+	case s.initial == "never" && s.leaf.word == "duration":
+		return &document.Node{Kind: document.Text, Text: "90d"}
 	case s.initial == "never":
 		return &document.Node{Kind: document.Text, Text: "2MiB"}
 	case s.initial == "profile":

@@ -56,6 +56,7 @@ func (d *decoder) listener(l *Listener) []setting {
 		value("max_head", &l.MaxHead, size(kib, mib), "Bytes of a request's head.").or("32KiB"),
 		value("max_request_line", &l.MaxRequestLine, size(256, mib), "Bytes of its first line. At most `max_head`.").or("8KiB"),
 		value("max_header_lines", &l.MaxHeaderLines, count(10, 10_000), "Header lines of a request.").or("100"),
+		value("standard", &l.Standard, truth(), "Serve HTTP/1 with Go's standard server; `false`: with countersign's own, which costs less and is younger. HTTP/2 is the standard server's in any case.").or("true"),
 	}
 }
 
@@ -96,7 +97,8 @@ func (d *decoder) clientCertificates(c *ClientCertificates) []setting {
 
 func (d *decoder) api(a *API) []setting {
 	return []setting{
-		d.profileSetting(a),
+		d.profileSetting("profile", &a.Profile, "How callers sign: the name of a shipped profile, also NAME/ALTERNATIVE, or a mapping. Not beside `token`."),
+		d.profileSetting("shadow", &a.Shadow, "A profile that every signed request is verified by as well, to see what a change would refuse: it is recorded and never decides. Only with `profile`."),
 		optional("token", &a.Token, d.token, "Callers exchange partner id and secret for an access token. Not beside `profile`."),
 		lines("base_paths", &a.BasePaths, 1, route(), "Paths of the API, matched by whole segments: `/api/v1` is not `/api/v10`.").need().like("[/api/v1]"),
 		section("upstream", &a.Upstream, d.upstream, "The server behind the API.").need(),
@@ -113,6 +115,7 @@ func (d *decoder) api(a *API) []setting {
 		value("allow_encoded_slash", &a.AllowEncodedSlash, truth(), "Admit `%2f` in paths.").or("false"),
 		value("allow_empty_segments", &a.AllowEmptySegments, truth(), "Admit `//` in paths.").or("false"),
 		value("header_names", &a.HeaderNames, oneOf("refuse", "warn"), "Header names with other characters than letters, digits and `-`: `refuse` the request, or drop those headers and `warn` in the record.").or("refuse"),
+		value("sunset", &a.Sunset, truth(), "Tell callers who use a version of a credential that is replaced or has an end, in the header fields `Sunset` and `Deprecation` of the answers.").or("true"),
 		section("limits", &a.Limits, d.limits, "How much callers may ask. A limit that is set for a partner takes the place of the API's own."),
 	}
 }

@@ -10,8 +10,8 @@ import (
 var profileName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}(/[a-z0-9][a-z0-9._-]{0,63})?$`)
 
 // profileSetting is one text, the name of a shipped profile, or a mapping.
-func (d *decoder) profileSetting(a *API) setting {
-	s := optional("profile", &a.Profile, d.profile, "How callers sign: the name of a shipped profile, also NAME/ALTERNATIVE, or a mapping. Not beside `token`.").like("finci")
+func (d *decoder) profileSetting(key string, at **Profile, about string) setting {
+	s := optional(key, at, d.profile, about).like("finci")
 	var short Profile
 	s.leaf = bind(&short, plain("profile", "", profileName.String(), func(text string) (Profile, string, string) {
 		if strings.HasSuffix(text, ".yaml") || strings.HasSuffix(text, ".yml") || strings.HasPrefix(text, "/") || strings.HasPrefix(text, ".") {
@@ -21,8 +21,8 @@ func (d *decoder) profileSetting(a *API) setting {
 			return Profile{}, err.Error(), "shipped: " + strings.Join(library.Names(), ", ")
 		}
 		name, alternative, _ := strings.Cut(text, "/")
-		a.Profile = &Profile{Name: name, Alternative: alternative}
-		return *a.Profile, "", ""
+		*at = &Profile{Name: name, Alternative: alternative}
+		return **at, "", ""
 	}, func(Profile) string { return "" }))
 	return s
 }

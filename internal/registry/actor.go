@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"countersign.dev/internal/operator"
 )
 
 // ActorKind says what sort of actor changed something.
@@ -12,9 +14,11 @@ type ActorKind string
 
 // The kinds of actor. Only operators approve; partners change nothing but their own secret, over the wire.
 const (
-	Operator ActorKind = "operator"
-	Partner  ActorKind = "partner"
-	System   ActorKind = "system"
+	Operator   ActorKind = "operator"    // a person: an account's login, or the operating system's user of the local command line
+	Service    ActorKind = "service"     // a service account
+	BreakGlass ActorKind = "break_glass" // whoever opened a break-glass code; acts without a second person
+	Partner    ActorKind = "partner"
+	System     ActorKind = "system"
 )
 
 // Actor is who changes something. The zero value is nobody and may change nothing. The local command line's actor is the
@@ -24,12 +28,27 @@ type Actor struct {
 	Name string // 1 to 200 bytes, one line: a user's name, a partner's login, a part of the system
 }
 
+// ActorOf is in whose name a principal of the admin API acts. Of the zero principal it is nobody.
+func ActorOf(p operator.Principal) Actor {
+	switch p.Kind {
+	case operator.KindAccount:
+		return Actor{Kind: Operator, Name: p.Name}
+	case operator.KindService:
+		return Actor{Kind: Service, Name: p.Name}
+	case operator.KindBreakGlass:
+		return Actor{Kind: BreakGlass, Name: p.Name}
+	}
+	return Actor{}
+}
+
 // String is the form in which an actor is written down and compared: "operator:alice".
 func (a Actor) String() string { return string(a.Kind) + ":" + a.Name }
 
 // manages returns nil if a may use the operators' use cases.
 func (a Actor) manages() error {
-	if a.Kind != Operator && a.Kind != System {
+	switch a.Kind {
+	case Operator, Service, BreakGlass, System:
+	default:
 		return fmt.Errorf("%w: %q is no operator", ErrActor, a.Kind)
 	}
 	if a.Name == "" || strings.TrimSpace(a.Name) != a.Name || checkLine("an actor's name", a.Name, 200) != nil {

@@ -51,23 +51,25 @@ func (r *Registry) issue(ctx context.Context, actor Actor, partnerID, environmen
 		return Issued{}, fmt.Errorf("%s: %w", what, err)
 	}
 	c.Versions = []partner.Version{version}
-	err = r.update(ctx, actor, what, func(tx Tx) error {
-		if err := admitted(tx, partnerID, environment); err != nil {
-			return err
-		}
-		if err := r.freeNames(tx, c); err != nil {
-			return err
-		}
-		if err := tx.PutCredential(c); err != nil {
-			return err
-		}
-		return r.record(tx, actor, audit.CredentialIssued, c.ID, detail(environment, string(kind)+" for "+partnerID))
-	})
-	if err != nil {
+	if err = r.update(ctx, actor, what, func(tx Tx) error { return r.keepIssued(tx, actor, c) }); err != nil {
 		plain.Zero()
 		return Issued{}, err
 	}
 	return issued(c, version.Number, plain), nil
+}
+
+// keepIssued writes a credential that was drafted, with its first version, where the partner may have one.
+func (r *Registry) keepIssued(tx Tx, actor Actor, c partner.Credential) error {
+	if err := admitted(tx, c.PartnerID, c.Environment); err != nil {
+		return err
+	}
+	if err := r.freeNames(tx, c); err != nil {
+		return err
+	}
+	if err := tx.PutCredential(c); err != nil {
+		return err
+	}
+	return r.record(tx, actor, audit.CredentialIssued, c.ID, detail(c.Environment, string(c.Kind)+" for "+c.PartnerID))
 }
 
 // draft makes a credential without a version.

@@ -26,6 +26,10 @@ const (
 
 func TestMain(m *testing.M) {
 	if folder := os.Getenv(killFolder); folder != "" {
+		if os.Getenv(killVictim) == killProposals {
+			fmt.Fprintln(os.Stderr, proposeForEver(folder))
+			os.Exit(3)
+		}
 		fmt.Fprintln(os.Stderr, changeForEver(folder, os.Getenv(killVictim)))
 		os.Exit(3)
 	}

@@ -23,6 +23,17 @@ func (r *Registry) NoteKeyRetired(ctx context.Context, actor Actor, environment 
 	return r.note(ctx, actor, audit.KeyRetired, environment, fmt.Sprintf("key %08x", key))
 }
 
+// NoteExported records that somebody takes a copy of a record, "changes" or "decisions", before the first byte of it is given.
+// detail says what was asked for. Errors: ErrActor, ErrArgument, the store's.
+func (r *Registry) NoteExported(ctx context.Context, actor Actor, record, detail string) error {
+	if record != "changes" && record != "decisions" {
+		return fmt.Errorf("record an export: %w: there is no record of %q", ErrArgument, clip(record, 60))
+	}
+	return r.update(ctx, actor, "record an export", func(tx Tx) error {
+		return r.record(tx, actor, audit.RecordExported, record, clip(detail, audit.MaxDetail))
+	})
+}
+
 // NoteRestored records that this register was put back from a backup of a time, which ended with a revision. Errors: ErrActor,
 // the store's. What was transient then is gone: nobody is signed in by a backup.
 func (r *Registry) NoteRestored(ctx context.Context, actor Actor, made time.Time, revision uint64) error {

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -35,4 +36,21 @@ func TestWhatHappensBesideTheRegisterIsInItsRecord(t *testing.T) {
 	}
 	w.refuse(registry.ErrArgument, func() error { return w.NoteKeyAdded(ctx, alice, "no such\nname", 1) })
 	w.refuse(registry.ErrActor, func() error { return w.NoteKeyAdded(ctx, registry.Actor{}, "", 1) })
+}
+
+func TestAnExportIsInTheRecord(t *testing.T) {
+	w := newWorld(t)
+	if err := w.Registry.NoteExported(t.Context(), bob, "changes", "asked for: format=csv\n&x"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Registry.NoteExported(t.Context(), bob, "secrets", ""); !errors.Is(err, registry.ErrArgument) {
+		t.Errorf("a record that is none: %v", err)
+	}
+	if err := w.Registry.NoteExported(t.Context(), registry.Actor{Kind: registry.Partner, Name: "1"}, "changes", ""); !errors.Is(err, registry.ErrActor) {
+		t.Errorf("a partner: %v", err)
+	}
+	all, err := w.Registry.Changes(t.Context(), 0, 0)
+	if last := all[len(all)-1]; err != nil || last.Action != audit.RecordExported || last.Subject != "changes" || last.Detail != "asked for: format=csv &x" {
+		t.Errorf("%+v, %v", last, err)
+	}
 }

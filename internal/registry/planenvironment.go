@@ -39,6 +39,11 @@ func (p *plan) request(s Step, at home) {
 		return
 	}
 	review.PartnerID, review.Environment = at.partner, at.environment
+	before := p.registry.policy(at.environment).After
+	if fault := follows(at.environment, before, p.reviews[home{at.partner, before}].State); fault != nil {
+		p.wrong.add(s.Path, fault)
+		return
+	}
 	if err := requestStep.apply(&review, p.actor); err != nil {
 		p.wrong.add(s.Path, err)
 		return

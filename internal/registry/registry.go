@@ -1,14 +1,15 @@
 // Package registry owns the use cases that change the register: onboarding and reviewing partners, issuing, rotating and
-// revoking credentials, network rules, limits, sealing keys, replacing the key that seals secrets, applying a declarative
-// file, and the two calls with which a partner proves and changes its secret. Every one names its actor and writes its change
-// row in the transaction of the change itself; VerifyChanges tells whether anything happened without one.
+// revoking credentials, network rules, limits, webhook endpoints, sealing keys, replacing the key that seals secrets, applying a
+// declarative file, accounts and sessions of those who do all this, the operations and proposals by which they ask for it, and the
+// two calls with which a partner proves and changes its secret. Every one names its actor and writes its change row in the
+// transaction of the change itself; VerifyChanges tells whether anything happened without one.
 //
-// It refuses: an approval by the person who asked for it; a credential where the review is not approved; a change without
-// an actor; a guess beyond the fifth, however many come at once and whenever the process is killed.
+// It refuses: an approval by the person who asked for it, as whoever he acts; a credential where the review is not approved; a
+// change without an actor; a guess beyond the fifth, however many come at once and whenever the process is killed.
 //
-// The attacks it answers: the quiet change, the colleague who approves himself, guessing partner secrets in parallel or
-// across restarts, locking a partner out from elsewhere (security rule 30), using up the hasher with one app key so that
-// nobody else gets in, and a sealed value moved to another row.
+// The attacks it answers: the quiet change, the colleague who approves himself or lets a program of his ask, the change of what
+// was approved afterwards, guessing partner secrets in parallel or across restarts, locking a partner out from elsewhere (security
+// rule 30), using up the hasher with one app key so that nobody else gets in, and a sealed value moved to another row.
 package registry
 
 import (
@@ -27,7 +28,7 @@ import (
 // Errors of the use cases. Values that no part of the product could handle wrap partner.ErrInvalid.
 var (
 	ErrActor     = errors.New("this actor may not do this")
-	ErrFourEyes  = errors.New("whoever asked for a review does not approve it")
+	ErrFourEyes  = errors.New("a second person decides about it")
 	ErrArgument  = errors.New("argument refused")
 	ErrNotFound  = errors.New("not found")
 	ErrAmbiguous = errors.New("several partners fit")
@@ -68,6 +69,14 @@ type Config struct {
 	Ring   Sealer                          // seals the secrets of every environment for which RingOf is not asked
 	RingOf func(environment string) Sealer // the ring of one environment; nil: Ring for all. A nil Sealer: that environment's secrets can be neither made nor read here
 
+	// PlainEndpoints says in which environments webhook endpoints on this machine itself may be plain http (security rule 32:
+	// only in dev); nil: in none.
+	PlainEndpoints func(environment string) bool
+
+	// Reviews is what the configuration asks of the reviews of each environment; nil: nothing. Nobody changes it afterwards;
+	// SetReviews puts another one in its place.
+	Reviews map[string]partner.ReviewPolicy
+
 	Parallel  int           // authentications of one credential that are hashed at once, 1 to partner.MaxFailures; 0: DefaultParallel
 	Queue     int           // authentications of one credential at once, waiting ones included; 0: DefaultQueue
 	QueueWait time.Duration // the longest wait for a turn; 0: DefaultQueueWait
@@ -82,6 +91,10 @@ type Registry struct {
 	hasher Hasher
 	clock  func() time.Time
 	random io.Reader
+
+	plain func(environment string) bool // PlainEndpoints
+
+	reviews *policies
 
 	parallel  int
 	queueWait time.Duration
@@ -100,8 +113,12 @@ func New(cfg Config) (*Registry, error) {
 		return nil, errors.New("new registry: Queue and QueueWait are not negative")
 	}
 	r := &Registry{store: cfg.Store, ring: ringOf(cfg), hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
+		plain: cfg.PlainEndpoints, reviews: &policies{},
 		parallel: cfg.Parallel, queueWait: cfg.QueueWait,
 		gates: newGates(cmp.Or(cfg.Queue, DefaultQueue)), strangers: newGates(maxStrangers)}
+	if err := r.SetReviews(cfg.Reviews); err != nil {
+		return nil, fmt.Errorf("new registry: %w", err)
+	}
 	if r.parallel == 0 {
 		r.parallel = DefaultParallel
 	}

@@ -18,10 +18,13 @@ const (
 	resealFaults = 10  // values that do not open which its error names
 )
 
-// sealedRow is one row with sealed values: a signing key with its versions, or, without a credential, a sealing key.
+// sealedRow is one row with sealed values: a signing key with its versions, a webhook endpoint with its keys, a secret
+// that waits to be handed over, or, without any of these, a sealing key.
 type sealedRow struct {
 	environment string
 	credential  string
+	endpoint    string
+	pending     string // row identity of the credential
 	key         uint32
 }
 
@@ -98,7 +101,13 @@ func (r *Registry) eachSealed(ctx context.Context, visit func(row sealedRow, sea
 		for i := 0; err == nil && i < len(keys); i++ {
 			err = visit(sealedRow{environment: keys[i].Environment, key: keys[i].ID}, keys[i].Sealed)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		if err := eachEndpointKey(tx, visit); err != nil {
+			return err
+		}
+		return eachPending(tx, visit)
 	})
 }
 
@@ -172,7 +181,7 @@ type sealedValue struct {
 
 func sealedValues(tx Tx, row sealedRow, keys []partner.SealingKey) ([]sealedValue, error) {
 	var values []sealedValue
-	if row.credential == "" {
+	if row.credential == "" && row.endpoint == "" && row.pending == "" {
 		for _, k := range keys {
 			if k.ID == row.key {
 				values = append(values, sealedValue{name: fmt.Sprintf("sealing key %d of %s", k.ID, k.Environment),
@@ -181,6 +190,12 @@ func sealedValues(tx Tx, row sealedRow, keys []partner.SealingKey) ([]sealedValu
 			}
 		}
 		return values, nil
+	}
+	if row.endpoint != "" {
+		return endpointValues(tx, row.endpoint)
+	}
+	if row.pending != "" {
+		return pendingValues(tx, row.pending)
 	}
 	c, err := credential(tx, row.credential)
 	for _, v := range c.Versions {

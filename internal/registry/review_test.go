@@ -14,6 +14,7 @@ type use = func(w *world, actor registry.Actor, partnerID string) error
 
 var reviewUses = map[string]use{
 	"request":  func(w *world, a registry.Actor, id string) error { return w.RequestReview(ctx, a, id, "sandbox", "r") },
+	"start":    func(w *world, a registry.Actor, id string) error { return w.StartReview(ctx, a, id, "sandbox", "r") },
 	"approve":  func(w *world, a registry.Actor, id string) error { return w.Approve(ctx, a, id, "sandbox", "r") },
 	"suspend":  func(w *world, a registry.Actor, id string) error { return w.Suspend(ctx, a, id, "sandbox", "r") },
 	"resume":   func(w *world, a registry.Actor, id string) error { return w.Resume(ctx, a, id, "sandbox", "r") },
@@ -27,6 +28,7 @@ func reach(t *testing.T, w *world, state partner.ReviewState) string {
 	p, err := w.CreatePartner(ctx, alice, "Acme")
 	w.must(err)
 	steps := map[partner.ReviewState][]string{"": {}, partner.ReviewRequested: {"request"}, partner.ReviewApproved: {"request", "approve"},
+		partner.ReviewStarted:   {"request", "start"},
 		partner.ReviewSuspended: {"request", "approve", "suspend"}, partner.ReviewClosed: {"request", "close"}}[state]
 	for _, name := range steps {
 		actor := alice
@@ -52,7 +54,8 @@ func TestReviewPolicy(t *testing.T) {
 	w := newWorld(t)
 	policy := map[partner.ReviewState]map[string]partner.ReviewState{
 		"":                      {"request": partner.ReviewRequested},
-		partner.ReviewRequested: {"approve": partner.ReviewApproved, "withdraw": "", "close": partner.ReviewClosed},
+		partner.ReviewRequested: {"start": partner.ReviewStarted, "approve": partner.ReviewApproved, "withdraw": "", "close": partner.ReviewClosed},
+		partner.ReviewStarted:   {"approve": partner.ReviewApproved, "withdraw": "", "close": partner.ReviewClosed},
 		partner.ReviewApproved:  {"suspend": partner.ReviewSuspended, "withdraw": "", "close": partner.ReviewClosed},
 		partner.ReviewSuspended: {"resume": partner.ReviewApproved, "withdraw": "", "close": partner.ReviewClosed},
 		partner.ReviewClosed:    {},
@@ -141,6 +144,26 @@ func TestEveryUseCaseNeedsAnActorThatManages(t *testing.T) {
 		"ensure sealing":   func(a registry.Actor) error { return w.EnsureSealingKey(ctx, a, "sandbox") },
 		"rotate sealing":   func(a registry.Actor) error { return w.RotateSealingKey(ctx, a, "sandbox") },
 		"suspend":          func(a registry.Actor) error { return w.Suspend(ctx, a, id, "sandbox", "") },
+		"start the review": func(a registry.Actor) error { return w.StartReview(ctx, a, id, "sandbox", "") },
+		"check an item": func(a registry.Actor) error {
+			return w.CheckItem(ctx, a, id, "sandbox", registry.ReviewCheck{Item: "x"})
+		},
+		"add evidence": func(a registry.Actor) error {
+			_, err := w.AddEvidence(ctx, a, id, "sandbox", registry.EvidenceAdd{Name: "x", Content: []byte("x")})
+			return err
+		},
+		"comment": func(a registry.Actor) error { _, err := w.AddComment(ctx, a, id, "sandbox", "x"); return err },
+		"schedule": func(a registry.Actor) error {
+			_, err := w.ScheduleRotation(ctx, a, crd, partner.Schedule{})
+			return err
+		},
+		"run schedules": func(a registry.Actor) error { _, err := w.RunSchedules(ctx, a, nil); return err },
+		"reveal":        func(a registry.Actor) error { _, err := w.RevealSecret(ctx, a, crd, 0); return err },
+		"retire":        func(a registry.Actor) error { return w.RetireVersion(ctx, a, crd, 1, "") },
+		"retire the silent": func(a registry.Actor) error {
+			_, err := w.RetireSilent(ctx, a, registry.RetirePolicy{After: registry.MinSilence}, registry.Usage{})
+			return err
+		},
 		"close the review": func(a registry.Actor) error { return w.CloseReview(ctx, a, id, "sandbox", "") },
 	}
 	for name, call := range uses {
@@ -163,6 +186,9 @@ func TestTextsOfOneLine(t *testing.T) {
 	id := reach(t, w, partner.ReviewRequested)
 	for _, text := range []string{"a\nb", "a\x00", "\u202eevil", "a\u2028b", "\xff", strings.Repeat("x", 501)} {
 		w.refuse(registry.ErrArgument, func() error { return w.Approve(ctx, bob, id, "sandbox", text) })
+		w.refuse(registry.ErrArgument, func() error { return w.StartReview(ctx, bob, id, "sandbox", text) })
+		w.refuse(registry.ErrArgument, func() error { return w.CheckItem(ctx, bob, id, "sandbox", registry.ReviewCheck{Item: "x", Note: text}) })
+		w.refuse(registry.ErrArgument, func() error { return w.RetireVersion(ctx, bob, "crd_x", 1, text) })
 		w.refuse(registry.ErrArgument, func() error { return w.RevokeCredential(ctx, bob, "crd_x", text) })
 		w.refuse(registry.ErrArgument, func() error { _, err := w.CreatePartner(ctx, bob, "a"+text+"b"); return err })
 	}

@@ -51,6 +51,9 @@ func readRoster(tx Tx, roster *partner.Roster) (err error) {
 	if roster.Credentials, err = tx.Credentials(""); err != nil {
 		return err
 	}
+	if err = withoutPending(tx, roster.Credentials); err != nil {
+		return err
+	}
 	if roster.Networks, err = tx.Networks(""); err != nil {
 		return err
 	}
@@ -59,6 +62,25 @@ func readRoster(tx Tx, roster *partner.Roster) (err error) {
 	}
 	roster.SealingKeys, err = tx.SealingKeys("")
 	return err
+}
+
+// withoutPending drops the versions whose secrets wait to be handed over: nobody has them, so nobody proves anything with them, and
+// no caller is told that his own version is old.
+func withoutPending(tx Tx, credentials []partner.Credential) error {
+	pending, err := pendingNoun.list(tx, partner.DocumentQuery{})
+	if err != nil || len(pending) == 0 {
+		return err
+	}
+	waits := make(map[string]int, len(pending))
+	for _, p := range pending {
+		waits[p.CredentialID] = p.Version
+	}
+	for i, c := range credentials {
+		if number := waits[c.ID]; number != 0 {
+			credentials[i].Versions = slices.DeleteFunc(c.Versions, func(v partner.Version) bool { return v.Number == number })
+		}
+	}
+	return nil
 }
 
 // keepOnly drops everything of other environments.

@@ -26,8 +26,8 @@ func (r *Registry) Rotate(ctx context.Context, actor Actor, credentialID string,
 	if err := actor.manages(); err != nil {
 		return Issued{}, fmt.Errorf("%s: %w", what, err)
 	}
-	if overlapUntil.After(r.now().Add(MaxOverlap)) {
-		return Issued{}, fmt.Errorf("%s: %w: an overlap ends within %d days", what, ErrArgument, MaxOverlap/(24*time.Hour))
+	if err := r.checkOverlap(overlapUntil); err != nil {
+		return Issued{}, fmt.Errorf("%s: %w", what, err)
 	}
 	before, err := r.usable(ctx, credentialID)
 	if err != nil {
@@ -39,25 +39,37 @@ func (r *Registry) Rotate(ctx context.Context, actor Actor, credentialID string,
 	}
 	var after partner.Credential
 	err = r.update(ctx, actor, what, func(tx Tx) error {
-		c, err := usableCredential(tx, credentialID)
-		if err != nil {
-			return err
-		}
-		if nextNumber(c) != version.Number {
-			return fmt.Errorf("it was changed at the same time: %w", ErrState)
-		}
-		addVersion(&c, version, overlapUntil.UTC().Truncate(partner.Resolution), r.now())
-		after = c
-		if err := tx.PutCredential(c); err != nil {
-			return err
-		}
-		return r.record(tx, actor, audit.CredentialRotated, c.ID, rotation(c.Environment, version.Number, overlapUntil, r.now()))
+		after, err = r.keepRotated(tx, actor, credentialID, version, overlapUntil)
+		return err
 	})
 	if err != nil {
 		plain.Zero()
 		return Issued{}, err
 	}
 	return issued(after, version.Number, plain), nil
+}
+
+func (r *Registry) checkOverlap(until time.Time) error {
+	if until.After(r.now().Add(MaxOverlap)) {
+		return fmt.Errorf("%w: an overlap ends within %d days", ErrArgument, MaxOverlap/(24*time.Hour))
+	}
+	return nil
+}
+
+// keepRotated writes a version that was made for a credential as it was a moment ago.
+func (r *Registry) keepRotated(tx Tx, actor Actor, credentialID string, v partner.Version, overlapUntil time.Time) (partner.Credential, error) {
+	c, err := usableCredential(tx, credentialID)
+	if err != nil {
+		return c, err
+	}
+	if nextNumber(c) != v.Number {
+		return c, fmt.Errorf("it was changed at the same time: %w", ErrState)
+	}
+	addVersion(&c, v, overlapUntil.UTC().Truncate(partner.Resolution), r.now())
+	if err := tx.PutCredential(c); err != nil {
+		return c, err
+	}
+	return c, r.record(tx, actor, audit.CredentialRotated, c.ID, rotation(c.Environment, v.Number, overlapUntil, r.now()))
 }
 
 // usable reads a credential that may get a new version.

@@ -30,6 +30,7 @@ type Tx interface {
 	Partners() ([]partner.Partner, error)
 	PartnersByName(name string) ([]partner.Partner, error)
 	PutPartner(partner.Partner) error
+	PartnerPage(partner.PartnerQuery) ([]partner.Partner, error) // Limit 0: no limit; it reads no more than it lists, but for the names it compares
 
 	Review(partnerID, environment string) (partner.Review, bool, error)
 	Reviews(partnerID string) ([]partner.Review, error)
@@ -37,10 +38,11 @@ type Tx interface {
 	DeleteReview(partnerID, environment string) error
 
 	Credential(id string) (partner.Credential, bool, error)
-	CredentialByName(wire string) (partner.Credential, bool, error) // by key id or login
-	Credentials(partnerID string) ([]partner.Credential, error)     // with their versions, newest first
-	PutCredential(partner.Credential) error                         // the row and its versions; a version is never deleted
-	PutFailures(credentialID string, failures int) error            // needs no change row
+	CredentialByName(wire string) (partner.Credential, bool, error)       // by key id or login
+	Credentials(partnerID string) ([]partner.Credential, error)           // with their versions, newest first
+	CredentialPage(partner.CredentialQuery) ([]partner.Credential, error) // as PartnerPage
+	PutCredential(partner.Credential) error                               // the row and its versions; a version is never deleted
+	PutFailures(credentialID string, failures int) error                  // needs no change row
 
 	Network(id string) (partner.NetworkRule, bool, error)
 	Networks(partnerID string) ([]partner.NetworkRule, error)
@@ -78,6 +80,7 @@ type Tx interface {
 	// the transaction ends; until then nothing here shows it.
 	Record(audit.Change) error
 	Changes(after uint64, limit int) ([]audit.Change, error)
+	ChangePage(audit.ChangeQuery) ([]audit.Change, error) // as PartnerPage
 	Head() (audit.Head, error)
 	Revision() (uint64, error)
 }

@@ -30,7 +30,8 @@ type Exported struct {
 func Columns() []string {
 	return []string{"time", "request_id", "environment", "api", "decision", "reason", "where", "status", "method", "path", "query",
 		"query_digest", "protocol", "partner", "credential", "version", "proved", "address", "peer", "country", "derivation",
-		"other_environment", "skew_s", "cause", "duration_us", "bytes_in", "bytes_out", "lost", "seq", "warnings"}
+		"other_environment", "skew_s", "cause", "duration_us", "bytes_in", "bytes_out", "lost", "seq", "warnings",
+		"skew_ms", "tried", "shadow", "shadow_profile"}
 }
 
 // Export writes every line that fits q to w, as it finds them: memory does not grow with their number. q.Limit 0 means all
@@ -101,7 +102,18 @@ func (t *table) row(_ []byte, l *Line) error {
 	t.text(l.Cause)
 	t.number(l.Duration.Microseconds(), l.BytesIn, l.BytesOut, int64(l.Lost), int64(l.Seq))
 	t.text(l.Warnings)
+	t.lead(l)
+	t.text(l.Tried, l.Shadow, l.ShadowProfile)
 	return t.out.Write(t.cells)
+}
+
+// lead is empty where the line does not say: 0 would be a clock that agrees.
+func (t *table) lead(l *Line) {
+	if !l.Timed {
+		t.cells = append(t.cells, "")
+		return
+	}
+	t.number(l.Lead.Milliseconds())
 }
 
 func (t *table) text(values ...[]byte) {

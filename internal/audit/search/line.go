@@ -73,6 +73,12 @@ type Line struct {
 	BytesOut    int64
 	Seq         uint64 // 0: without one
 	Lost        uint64 // of a Gap: how many lines are missing
+
+	Timed         bool          // the line has Lead; lines of earlier versions have none
+	Lead          time.Duration // the caller's time minus ours, to the millisecond, of a signed request
+	Tried         []byte        // a JSON list of version numbers, as it stands in the line
+	Shadow        []byte        // what the shadow profile made of the request: "ok", or why it would have been refused
+	ShadowProfile []byte
 }
 
 // IP is the address that the request came from, without zone and unmapped; the zero value where the line has none, or

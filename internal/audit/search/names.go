@@ -38,6 +38,10 @@ const (
 	nameSegment
 	nameRetired
 	nameWarnings
+	nameLead
+	nameTried
+	nameShadow
+	nameShadowProfile
 )
 
 // names are spelt as internal/audit writes them.
@@ -49,5 +53,5 @@ var names = map[string]name{
 	"derivation": nameDerivation, "other_environment": nameOther, "skew_s": nameSkew, "cause": nameCause,
 	"duration_us": nameDuration, "bytes_in": nameBytesIn, "bytes_out": nameBytesOut, "seq": nameSeq, "gap": nameGap,
 	"lost": nameLost, "segment": nameSegment, "retired": nameRetired,
-	"warnings": nameWarnings,
+	"warnings": nameWarnings, "skew_ms": nameLead, "tried": nameTried, "shadow": nameShadow, "shadow_profile": nameShadowProfile,
 }

@@ -33,6 +33,7 @@ type Query struct {
 	Credential  string // row id
 	Reason      string
 	Warning     string       // one of the line's warnings; no index knows it: every line that fits the rest is read
+	Shadow      string       // what the shadow profile made of it; "failed": anything but "ok". No index knows it, as Warning
 	Decision    string       // "allow", "refuse", "admit", "gap", or "final": allow or refuse; empty: any of them
 	Address     netip.Prefix // one address is a /32 or /128; an IPv4 prefix also takes the mapped form
 	From        time.Time    // at or after
@@ -47,7 +48,7 @@ type Query struct {
 // Validate reports what is wrong with q; the error wraps ErrQuery. Find and Export ask it themselves.
 func (q *Query) Validate() error {
 	for name, value := range map[string]string{"request id": q.RequestID, "environment": q.Environment, "api": q.API,
-		"partner": q.Partner, "credential": q.Credential, "reason": q.Reason, "warning": q.Warning} {
+		"partner": q.Partner, "credential": q.Credential, "reason": q.Reason, "warning": q.Warning, "shadow": q.Shadow} {
 		if len(value) > maxValue {
 			return fmt.Errorf("%w: %s longer than %d bytes", ErrQuery, name, maxValue)
 		}
@@ -93,7 +94,19 @@ func (q *Query) matchAddress(l *Line) bool {
 }
 
 // matchRest compares what the index does not know, or not exactly: times are good to a millisecond there.
-func (q *Query) matchRest(l *Line) bool { return q.matchTime(l) && q.matchWarning(l) }
+func (q *Query) matchRest(l *Line) bool {
+	return q.matchTime(l) && q.matchWarning(l) && q.matchShadow(l)
+}
+
+// ShadowFailed as Query.Shadow asks for every line of which a shadow profile would have refused the request.
+const ShadowFailed = "failed"
+
+func (q *Query) matchShadow(l *Line) bool {
+	if q.Shadow == ShadowFailed {
+		return len(l.Shadow) > 0 && string(l.Shadow) != "ok"
+	}
+	return is(q.Shadow, l.Shadow)
+}
 
 func (q *Query) matchWarning(l *Line) bool {
 	if q.Warning == "" {

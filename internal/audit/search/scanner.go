@@ -64,15 +64,22 @@ func (s *scanner) value(l *Line, n name) bool {
 	case nameRetired:
 		return s.skipObject()
 	case nameWarnings:
-		before := s.rest
-		ok := s.skip()
-		l.Warnings = before[:len(before)-len(s.rest)]
-		return ok
+		return s.list(&l.Warnings)
+	case nameTried:
+		return s.list(&l.Tried)
 	case nameUnknown, nameGap:
 		return s.skip()
 	}
 	v, ok := s.number()
 	return ok && l.setNumber(n, v)
+}
+
+// list keeps a value as it stands.
+func (s *scanner) list(place *[]byte) bool {
+	before := s.rest
+	ok := s.skip()
+	*place = before[:len(before)-len(s.rest)]
+	return ok
 }
 
 // textOf is where the text n belongs, or nil.
@@ -122,12 +129,16 @@ func textOfIdentity(l *Line, n name) *[]byte {
 		return &l.Other
 	case nameCause:
 		return &l.Cause
+	case nameShadow:
+		return &l.Shadow
+	case nameShadowProfile:
+		return &l.ShadowProfile
 	}
 	return nil
 }
 
 func (l *Line) setNumber(n name, v int64) bool {
-	if v < 0 && n != nameSkew {
+	if v < 0 && n != nameSkew && n != nameLead {
 		return false
 	}
 	switch n {
@@ -138,6 +149,9 @@ func (l *Line) setNumber(n name, v int64) bool {
 	case nameSkew:
 		l.Skew = time.Duration(v) * time.Second
 		return l.Skew/time.Second == time.Duration(v)
+	case nameLead:
+		l.Timed, l.Lead = true, time.Duration(v)*time.Millisecond
+		return l.Lead/time.Millisecond == time.Duration(v)
 	case nameDuration:
 		l.Duration = time.Duration(v) * time.Microsecond
 		return l.Duration/time.Microsecond == time.Duration(v)

@@ -229,6 +229,16 @@ func (c *call) remember() {
 		Protocol: c.r.Proto, Version: d.Version, Proved: d.Proved, Address: d.Address, Peer: c.peer, Country: d.Country,
 		Derivation: d.Derivation, Other: d.OtherEnvironment, Skew: d.Skew, Warnings: d.Warnings,
 		Duration: c.g.cfg.Now().Sub(c.start), BytesIn: c.received, BytesOut: c.written,
+		Timed: d.Timed, Lead: d.Lead, Shadow: string(d.Shadow),
+	}
+	if !d.Proved {
+		c.record.Tried = d.Tried()
+	}
+	if !c.record.Allowed && d.Derivation == "" && d.Address.IsValid() && d.Address != c.peer {
+		c.record.Derivation = c.derivation.Explain() // whoever asks why it was refused sees which proxies it came through
+	}
+	if d.Shadow != "" {
+		c.record.ShadowProfile = d.API.Shadow.Name()
 	}
 	if d.API != nil {
 		c.record.API = d.API.Name

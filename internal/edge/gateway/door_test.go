@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,7 @@ import (
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway"
+	"countersign.dev/internal/edge/gateway/http1"
 	"countersign.dev/internal/edge/gateway/strict"
 	"countersign.dev/internal/edge/gateway/upstream"
 	"countersign.dev/internal/edge/tokens"
@@ -175,9 +177,16 @@ func (d *door) serve(logger *slog.Logger) {
 	}
 	server := &http.Server{Handler: handler, ErrorLog: log.New(d.log, "", 0)}
 	strict.Configure(server, listener)
+	serve, end := server.Serve, server.Close
+	if os.Getenv("COUNTERSIGN_HTTP1") == "own" { // scripts/test.sh runs this package with both
+		own, err := http1.New(http1.Config{Handler: handler, HTTP2: server, ConnContext: strict.ConnContext, ReadHeaderTimeout: server.ReadHeaderTimeout,
+			IdleTimeout: server.IdleTimeout, Log: slog.New(slog.NewTextHandler(d.log, nil))})
+		d.must(err)
+		serve, end = own.Serve, own.Close
+	}
 	served := make(chan struct{})
-	go func() { defer close(served); _ = server.Serve(listener) }()
-	d.t.Cleanup(func() { _ = server.Close(); <-served })
+	go func() { defer close(served); _ = serve(listener) }()
+	d.t.Cleanup(func() { _ = end(); <-served })
 	d.addr, d.pool = inner.Addr().String(), pool
 }
 

@@ -90,6 +90,7 @@ func (c *call) relay() {
 		}
 	}
 	c.tellLimits(header)
+	c.tellSunset(header)
 	if c.answer.Status == http.StatusNoContent {
 		delete(header, "Content-Length") // RFC 9110 §8.6; HTTP/2 would pass it on
 	}
@@ -168,6 +169,7 @@ func (c *call) write(a problem.Answer) {
 	a.Close = a.Close && c.r.ProtoMajor < 2 // one stream's fault does not end the connection of all
 	a.Apply(header)
 	c.tellLimits(header)
+	c.tellSunset(header)
 	control := http.NewResponseController(c.w)
 	_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))
 	if c.r.ContentLength != 0 && !c.body.read {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"countersign.dev/internal/access"
@@ -64,6 +65,14 @@ func credentialHeaders[T any](apis map[*access.API]T) map[string]bool {
 		}
 		for _, name := range api.Scheme.Headers() {
 			headers[name] = true
+		}
+		if api.Shadow == nil {
+			continue
+		}
+		for _, name := range api.Shadow.Headers() {
+			if !slices.Contains(api.Scheme.SignedHeaders(), name) { // what the profile in force signs is forwarded untouched
+				headers[name] = true
+			}
 		}
 	}
 	return headers

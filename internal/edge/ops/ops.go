@@ -19,6 +19,10 @@ type Metrics struct {
 	ended     *prometheus.CounterVec
 	dropped   *prometheus.CounterVec
 	running   *prometheus.GaugeVec
+	shadows   *prometheus.CounterVec
+	admin     *prometheus.CounterVec
+	signIns   *prometheus.CounterVec
+	chores    *prometheus.CounterVec
 }
 
 // NewMetrics makes counters in a registry of their own.
@@ -42,6 +46,7 @@ func NewMetrics() *Metrics {
 			Name: "countersign_requests_in_flight", Help: "Requests being served at the moment.",
 		}, []string{"environment"}),
 	}
+	m.plane()
 	m.registry.MustRegister(m.decisions, m.duration, m.ended, m.dropped, m.running,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -55,6 +60,9 @@ func (m *Metrics) Record(d *audit.Decision) {
 	}
 	m.decisions.WithLabelValues(d.Environment, d.API, decision, d.Reason).Inc()
 	m.duration.WithLabelValues(d.Environment, decision).Observe(d.Duration.Seconds())
+	if d.Shadow != "" {
+		m.shadows.WithLabelValues(d.Environment, d.API, d.Shadow).Inc()
+	}
 }
 
 // Ended counts one connection that ended before there was a request to answer: a handshake that failed, a head that never

@@ -38,7 +38,7 @@ func TestRule28NotReadyIsToldWithItsCause(t *testing.T) {
 	}{
 		{nil, http.StatusOK, `{"ready":true,"checks":[{"name":"register","state":"ok","matters":true}]}`},
 		{errors.New("revision 7 cannot be put in force"), http.StatusServiceUnavailable, `{"ready":false,"checks":[{"name":"register","state":"failing","matters":true,"cause":"revision 7 cannot be put in force"}]}`},
-		{errors.New("a\nb\x1b[2Jé"), http.StatusServiceUnavailable, `{"ready":false,"checks":[{"name":"register","state":"failing","matters":true,"cause":"a?b?[2J??"}]}`},
+		{errors.New("a\nb\x1b[2Jé"), http.StatusServiceUnavailable, `{"ready":false,"checks":[{"name":"register","state":"failing","matters":true,"cause":"a; b?[2J??"}]}`},
 		{errors.New(strings.Repeat("x", 5000)), http.StatusServiceUnavailable, `{"ready":false,"checks":[{"name":"register","state":"failing","matters":true,"cause":"` + strings.Repeat("x", 497) + `..."}]}`},
 	} {
 		if w := page(t, m, c.err, "GET", "/readyz"); w.Code != c.status || w.Body.String() != c.body+"\n" {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -72,6 +73,7 @@ const maxCause = 500
 
 // oneLine makes text harmless for whatever shows it: a cause may quote what stands in a file.
 func oneLine(text string) string {
+	text = strings.ReplaceAll(text, "\n", "; ") // causes that were joined
 	if len(text) > maxCause {
 		text = text[:maxCause-len("...")] + "..."
 	}

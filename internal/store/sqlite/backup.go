@@ -10,6 +10,7 @@ import (
 	"runtime"
 
 	"countersign.dev/internal/audit"
+	"countersign.dev/internal/partner"
 	"countersign.dev/internal/store"
 )
 
@@ -126,14 +127,45 @@ func checkFile(ctx context.Context, path string) (info FileInfo, err error) {
 	if err := d.checkTriggers(ctx); err != nil {
 		return info, err
 	}
+	if version < 3 {
+		if err := d.checkUndocumented(ctx, version); err != nil {
+			return info, err
+		}
+	}
 	err = d.View(ctx, func(tx *Tx) error {
-		info.Report, err = audit.VerifyChanges(tx, nil)
+		info.Report, err = audit.VerifyChanges(source(tx, version), nil)
 		return err
 	})
 	if err == nil && !info.Report.OK() {
 		err = fmt.Errorf("%w: %s", store.ErrCorrupt, info.Report.Faults[0].Text)
 	}
 	return info, err
+}
+
+// source is what the record of a register is held against.
+func source(tx *Tx, version int) audit.ChangeSource {
+	if version < 3 {
+		return undocumented{tx}
+	}
+	return tx
+}
+
+// undocumented reads a register of version 2, which has no documents yet.
+type undocumented struct{ *Tx }
+
+// Documents lists none.
+func (undocumented) Documents(partner.DocumentQuery) ([]partner.Document, error) { return nil, nil }
+
+// checkUndocumented refuses a file that only says that it is older than documents: nobody would look at them.
+func (d *DB) checkUndocumented(ctx context.Context, version int) error {
+	var tables int
+	if err := d.writer.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema WHERE name = 'document'").Scan(&tables); err != nil {
+		return err
+	}
+	if tables > 0 {
+		return fmt.Errorf("%w: it calls itself version %d and has other tables", store.ErrForeign, version)
+	}
+	return nil
 }
 
 // checkVersion1 refuses a file that only says that it is older than the chain.

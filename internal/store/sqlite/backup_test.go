@@ -177,6 +177,9 @@ func TestCheckFileTellsGoodFromBad(t *testing.T) {
 	if info, err := sqlite.CheckFile(ctx, version1(t, populated...)); err != nil || info.Version != 1 || info.Report.Last != 3 {
 		t.Errorf("one of version 1: %+v, %v", info, err)
 	}
+	if info, err := sqlite.CheckFile(ctx, version2(t)); err != nil || info.Version != 2 || info.Report.Last != 4 || info.Report.Rows != 4 {
+		t.Errorf("one of version 2: %+v, %v", info, err)
+	}
 	sound, err := os.ReadFile(good)
 	if err != nil {
 		t.Fatal(err)
@@ -221,6 +224,7 @@ func TestCheckFileTellsGoodFromBad(t *testing.T) {
 		with("orphaned", "INSERT INTO review VALUES ('ptn_none', 'sandbox', 'requested', 'a', '', 1, '')"):                store.ErrCorrupt,
 		with("shortened", "DROP TRIGGER change_stays", "DELETE FROM change WHERE seq = 100"):                              store.ErrCorrupt,
 		with("downgraded", "PRAGMA user_version = 1", "UPDATE partner SET closed = 1"):                                    store.ErrForeign,
+		with("undocumented", "PRAGMA user_version = 2", "DELETE FROM document"):                                           store.ErrForeign,
 		with("planted", "CREATE TRIGGER planted AFTER INSERT ON review BEGIN UPDATE review SET state = 'suspended'; END"): store.ErrCorrupt,
 		with("viewed", "CREATE VIEW planted AS SELECT 1"):                                                                 store.ErrCorrupt,
 		loose: store.ErrUnsafe,

@@ -142,9 +142,10 @@ func (t *Tx) Changes(after uint64, limit int) ([]audit.Change, error) {
 	if after == 0 {
 		from = math.MinInt64 // a row that was put in front is to be seen
 	}
-	return list(t, "list changes", scanChange, `SELECT seq, at, actor, action, subject, detail, touched, prev, hash FROM change
-		WHERE seq > ? ORDER BY seq LIMIT ?`, from, limit)
+	return list(t, "list changes", scanChange, changeColumns+" WHERE seq > ? ORDER BY seq LIMIT ?", from, limit)
 }
+
+const changeColumns = "SELECT seq, at, actor, action, subject, detail, touched, prev, hash FROM change"
 
 func scanChange(row scanner) (c audit.Change, err error) {
 	var at, seq int64

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"fmt"
-	"strings"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -32,31 +31,19 @@ func (t *Tx) DocumentByAlias(kind, alias string) (partner.Document, bool, error)
 
 // Documents lists documents of one kind, or all of every kind, by creation and id.
 func (t *Tx) Documents(q partner.DocumentQuery) ([]partner.Document, error) {
-	var where []string
-	var args []any
-	match := func(condition string, values ...any) {
-		where, args = append(where, condition), append(args, values...)
-	}
-	for _, equal := range [...][2]string{{"kind", q.Kind}, {"partner_id", q.PartnerID}, {"environment", q.Environment}, {"state", q.State}} {
-		if equal[1] != "" {
-			match(equal[0]+" = ?", equal[1])
-		}
-	}
+	var c clauses
+	c.equal("kind", q.Kind)
+	c.equal("partner_id", q.PartnerID)
+	c.equal("environment", q.Environment)
+	c.equal("state", q.State)
 	order, beyond := "created_at, id", ">"
 	if q.Newest {
 		order, beyond = "created_at DESC, id DESC", "<"
 	}
 	if q.AfterID != "" {
-		match("(created_at, id) "+beyond+" (?, ?)", stamp(q.AfterAt), q.AfterID)
+		c.match("(created_at, id) "+beyond+" (?, ?)", stamp(q.AfterAt), q.AfterID)
 	}
-	query := documentColumns
-	if len(where) > 0 {
-		query += " WHERE " + strings.Join(where, " AND ")
-	}
-	query += " ORDER BY " + order
-	if q.Limit > 0 {
-		query, args = query+" LIMIT ?", append(args, q.Limit)
-	}
+	query, args := c.query(documentColumns, order, q.Limit)
 	return list(t, "list documents", scanDocument, query, args...)
 }
 

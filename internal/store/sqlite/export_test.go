@@ -13,3 +13,28 @@ func (d *DB) Ask(query string) (answer string, err error) {
 	err = d.writer.QueryRowContext(context.Background(), query).Scan(&answer)
 	return answer, err
 }
+
+// Plan says how the file is read for a query, one step a line.
+func (d *DB) Plan(query string, args []any) (steps []string, err error) {
+	rows, err := d.reader.Query("EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
+			return nil, err
+		}
+		steps = append(steps, step)
+	}
+	return steps, rows.Err()
+}
+
+// The queries of pages.
+var (
+	PartnerPageQuery    = partnerPage
+	CredentialPageQuery = credentialPage
+	ChangePageQuery     = changePage
+)

@@ -45,6 +45,9 @@ func Run(t *testing.T, open func(t *testing.T) registry.Store) {
 		"transients end":                          transients,
 		"blobs are what their digest says":        blobs,
 		"impossible documents are refused":        impossibleDocuments,
+		"pages of partners":                       partnerPages,
+		"pages of credentials":                    credentialPages,
+		"pages of changes":                        changePages,
 		"an ended context changes nothing":        ended,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

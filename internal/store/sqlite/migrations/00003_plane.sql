@@ -50,4 +50,9 @@ CREATE TABLE blob (
     content BLOB NOT NULL CHECK (length(content) BETWEEN 1 AND 10485760)
 ) STRICT;
 
+-- What a partner, a person or a credential went through is looked up by its name, not by reading everything.
+CREATE INDEX change_subject ON change (subject, seq);
+CREATE INDEX change_actor ON change (actor, seq);
+CREATE INDEX change_action ON change (action, seq);
+
 PRAGMA user_version = 3;

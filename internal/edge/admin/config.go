@@ -1,0 +1,118 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"countersign.dev/internal/audit/search"
+	"countersign.dev/internal/operator"
+	"countersign.dev/internal/partner"
+	"countersign.dev/internal/registry"
+	"countersign.dev/internal/whatif"
+)
+
+// Config says what New needs. A field is required unless its comment says what nil means.
+type Config struct {
+	Registry *registry.Registry
+	// Authenticate tells who sends a request; an error that is operator.ErrNotSignedIn is a 401, any other one a 503.
+	Authenticate func(*http.Request) (operator.Principal, error)
+	// SignIn answers everything outside of /v1/, after the host was checked: sign-in pages. nil: 404.
+	SignIn http.Handler
+
+	Questions    Questions                             // nil: what-if and its kin answer 503
+	Decisions    []Decisions                           // the decision records, searched one after another; none: searches answer 503
+	Checkpoints  func(record string) ([]byte, error)   // the signed book of "changes" or "decisions", as text; nil: 503
+	Webhooks     Webhooks                              // nil: handshakes answer 503, and no source is published
+	Nodes        func(context.Context) ([]Node, error) // what every server process serves; nil: there are none
+	Environments func() []Environment                  // those of the configuration as it stands; nil: none are listed
+
+	// Link makes of the token of a one-time link what its receiver opens; nil: the token itself.
+	Link func(token string) string
+
+	// PublicURL is where people reach this server, https://admin.example.com:8443; its host is the only one that is answered.
+	// Empty: none but those of this machine.
+	PublicURL string
+	// Loopback allows the names of this machine as a Host: localhost, 127.0.0.1 and [::1], with any port. For a listener that
+	// nobody else reaches.
+	Loopback bool
+
+	Now   func() time.Time
+	Rand  io.Reader
+	Log   *slog.Logger
+	Count func(operation string, status int) // hears of every answer, by operationId ("none": no operation); nil: nobody counts
+}
+
+// Questions are asked of the records; *whatif.Engine answers them.
+type Questions interface {
+	WhatIf(ctx context.Context, p whatif.Proposed, s whatif.Span) (whatif.Report, error)
+	Rehearsal(ctx context.Context, credentialID string, s whatif.Span) (whatif.Rehearsal, error)
+	RevocationPreview(ctx context.Context, credentialID string, version int, s whatif.Span) (whatif.Preview, error)
+	Why(ctx context.Context, requestID string) (whatif.Story, error)
+}
+
+// Decisions is one decision record; *search.Searcher is one.
+type Decisions interface {
+	Find(ctx context.Context, q search.Query) (search.Page, error)
+	Export(ctx context.Context, w io.Writer, q search.Query, f search.Format) (search.Exported, error)
+}
+
+// Webhooks shakes hands with endpoints; *webhook.Client does.
+type Webhooks interface {
+	Handshake(ctx context.Context, target partner.EndpointTarget) partner.Handshake
+	Sources() []netip.Prefix
+}
+
+// Node is one server process and one environment that it serves.
+type Node struct {
+	Name        string
+	Environment string
+	Revision    uint64    // of the register that it decides by
+	At          time.Time // when it said so
+}
+
+// Environment is one environment of the configuration.
+type Environment struct {
+	Name      string
+	After     string   // the environment in which a partner must be admitted first; empty: none
+	APIs      []string // names
+	Checklist []partner.ChecklistItem
+}
+
+// New returns a Server, or an error that names what is missing.
+func New(cfg Config) (*Server, error) {
+	required := map[string]bool{"Registry": cfg.Registry != nil, "Authenticate": cfg.Authenticate != nil, "Now": cfg.Now != nil,
+		"Rand": cfg.Rand != nil, "Log": cfg.Log != nil}
+	for field, set := range required {
+		if !set {
+			return nil, fmt.Errorf("admin: %s is not set", field)
+		}
+	}
+	if cfg.PublicURL == "" && !cfg.Loopback {
+		return nil, errors.New("admin: neither PublicURL nor Loopback is set: no host would be answered")
+	}
+	host, err := publicHost(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	return newServer(cfg, host)
+}
+
+// publicHost is the Host that requests to a public URL carry, in lower case and without the default port.
+func publicHost(public string) (string, error) {
+	if public == "" {
+		return "", nil
+	}
+	u, err := url.Parse(public)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+		return "", fmt.Errorf("admin: PublicURL %q is not like https://admin.example.com:8443", public)
+	}
+	return canonicalHost(u.Host, u.Scheme), nil
+}
