@@ -33,6 +33,7 @@ environments:
         tls: {certificate: %[1]s/cert.pem, key: %[1]s/key.pem}
         max_connections: 20000
         max_per_peer: 20000
+        standard: %[5]t
     apis:
       card:
         profile: finci
@@ -131,7 +132,7 @@ func (s *site) narrow(ctx context.Context) error {
 
 // countersign is the server as it is shipped.
 func countersign(s *site, port int) (*process, error) {
-	conf, err := s.write("countersign.yaml", countersignConf, s.dir, port, s.backend, tokenIssue)
+	conf, err := s.write("countersign.yaml", countersignConf, s.dir, port, s.backend, tokenIssue, !s.own)
 	if err != nil {
 		return nil, err
 	}

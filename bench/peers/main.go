@@ -30,6 +30,7 @@ type options struct {
 	peers    *regexp.Regexp
 	write    string
 	keep     bool
+	own      bool
 }
 
 func main() {
@@ -57,6 +58,7 @@ func parse(args []string) (*options, error) {
 	only := f.String("workloads", "", "only workloads whose name matches this expression")
 	peers := f.String("peers", "", "only peers whose name matches this expression")
 	f.StringVar(&o.write, "write", "", "file whose part between the marks is replaced by the tables; without it they are printed")
+	f.BoolVar(&o.own, "own", false, "countersign serves HTTP/1 with its own server (standard: false)")
 	f.BoolVar(&o.keep, "keep", false, "leave the folder with configurations and logs")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -84,6 +86,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer s.close(o.keep)
+	s.own = o.own
 	peers, missing := s.peers(o.peers)
 	for _, p := range peers {
 		if err := s.launch(ctx, p); err != nil {

@@ -31,6 +31,7 @@ type site struct {
 	given   credentials
 	trust   *tls.Config
 	running []*process
+	own     bool          // countersign serves HTTP/1 with its own server
 	serial  atomic.Uint64 // makes every body unlike the others
 }
 
