@@ -35,6 +35,8 @@ docs: ## rewrite the tables that are made from the code
 	$(GO) test ./internal/config -run Reference -update
 	$(GO) test ./internal/explain -run Matrix -update
 	$(GO) test ./cmd/countersign -run Reference -update
+	$(GO) generate ./api
+	$(GO) test ./internal/edge/admin -run Reference -update
 
 clean:
 	rm -rf bin
