@@ -28,25 +28,16 @@ func (s *Server) link(token string) string {
 // AccountList lists accounts.
 func (h handlers) AccountList(w http.ResponseWriter, r *http.Request, params api.AccountListParams) {
 	c := w.(*call)
-	after, ok := c.after(params.After)
+	part, next, ok := onePage(c, params.After, limitOr(params.Limit), func() ([]operator.Account, error) { return h.cfg.Registry.Accounts(r.Context()) },
+		func(a operator.Account) bool { return false }, func(a operator.Account) (time.Time, string) { return a.CreatedAt, a.ID })
 	if !ok {
-		return
-	}
-	all, err := h.cfg.Registry.Accounts(r.Context())
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	part, next, err := pageOf(all, func(a operator.Account) (time.Time, string) { return a.CreatedAt, a.ID }, after, limitOr(params.Limit))
-	if err != nil {
-		c.refuse(refusal{kind: api.Invalid, detail: told(err)})
 		return
 	}
 	tags, ok := c.tags(list(part, func(a operator.Account) string { return accountRow(a.ID) }))
 	if !ok {
 		return
 	}
-	out := api.AccountPage{Items: []api.Account{}, Next: c.next(next)}
+	out := api.AccountPage{Items: []api.Account{}, Next: next}
 	for i, a := range part {
 		out.Items = append(out.Items, viewAccount(a, tags[i]))
 	}

@@ -71,6 +71,25 @@ func pageOf[T any](list []T, key func(T) (time.Time, string), after string, limi
 	return list, "", nil
 }
 
+// onePage is one page of a listing that the register gives out whole: what the caller sees of it, and the cursor for the rest;
+// false: it has answered.
+func onePage[T any](c *call, cursor string, limit int, read func() ([]T, error), hidden func(T) bool, key func(T) (time.Time, string)) (part []T, next string, ok bool) {
+	after, ok := c.after(cursor)
+	if !ok {
+		return nil, "", false
+	}
+	all, err := read()
+	if err != nil {
+		c.fail(err)
+		return nil, "", false
+	}
+	if part, next, err = pageOf(slices.DeleteFunc(all, hidden), key, after, limit); err != nil {
+		c.refuse(refusal{kind: api.Invalid, detail: told(err)})
+		return nil, "", false
+	}
+	return part, c.next(next), true
+}
+
 // visible is one page of what the caller sees of a listing that the register gives out in pages: as many as were asked for, and a
 // cursor that is the place of the last of them. Of what is hidden not even the number shows, and no place. Who sees everything
 // gets the register's own page.

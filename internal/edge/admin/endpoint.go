@@ -3,7 +3,6 @@ package admin
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"countersign.dev/api"
@@ -34,19 +33,11 @@ func (h handlers) PartnerEndpoints(w http.ResponseWriter, _ *http.Request, id ap
 }
 
 func (c *call) endpoints(partnerID, environment, cursor string, limit int) {
-	after, ok := c.after(cursor)
+	part, next, ok := onePage(c, cursor, limit, func() ([]partner.Endpoint, error) {
+		return c.s.cfg.Registry.Endpoints(c.r.Context(), registry.EndpointFilter{PartnerID: partnerID, Environment: environment})
+	},
+		func(e partner.Endpoint) bool { return c.hides(e.Environment, environment) }, func(e partner.Endpoint) (time.Time, string) { return e.CreatedAt, e.ID })
 	if !ok {
-		return
-	}
-	all, err := c.s.cfg.Registry.Endpoints(c.r.Context(), registry.EndpointFilter{PartnerID: partnerID, Environment: environment})
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	all = slices.DeleteFunc(all, func(e partner.Endpoint) bool { return c.hides(e.Environment, environment) })
-	part, next, err := pageOf(all, func(e partner.Endpoint) (time.Time, string) { return e.CreatedAt, e.ID }, after, limit)
-	if err != nil {
-		c.refuse(refusal{kind: api.Invalid, detail: told(err)})
 		return
 	}
 	rows := list(part, func(e partner.Endpoint) string { return endpointRow(e.ID) })
@@ -54,7 +45,7 @@ func (c *call) endpoints(partnerID, environment, cursor string, limit int) {
 	if !ok {
 		return
 	}
-	out := api.EndpointPage{Items: []api.Endpoint{}, Next: c.next(next)}
+	out := api.EndpointPage{Items: []api.Endpoint{}, Next: next}
 	for i, e := range part {
 		out.Items = append(out.Items, viewEndpoint(e, tags[i]))
 	}

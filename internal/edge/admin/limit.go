@@ -2,7 +2,6 @@ package admin
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"countersign.dev/api"
@@ -30,22 +29,12 @@ func (h handlers) PartnerLimits(w http.ResponseWriter, _ *http.Request, id api.I
 }
 
 func (c *call) limits(partnerID, environment, cursor string, limit int) {
-	after, ok := c.after(cursor)
+	part, next, ok := onePage(c, cursor, limit, func() ([]partner.Limit, error) { return c.s.cfg.Registry.Limits(c.r.Context(), partnerID) },
+		func(l partner.Limit) bool { return c.hides(l.Environment, environment) }, func(l partner.Limit) (time.Time, string) { return l.CreatedAt, l.ID })
 	if !ok {
 		return
 	}
-	all, err := c.s.cfg.Registry.Limits(c.r.Context(), partnerID)
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	all = slices.DeleteFunc(all, func(l partner.Limit) bool { return c.hides(l.Environment, environment) })
-	part, next, err := pageOf(all, func(l partner.Limit) (time.Time, string) { return l.CreatedAt, l.ID }, after, limit)
-	if err != nil {
-		c.refuse(refusal{kind: api.Invalid, detail: told(err)})
-		return
-	}
-	c.json(http.StatusOK, api.LimitPage{Items: list(part, viewLimit), Next: c.next(next)})
+	c.json(http.StatusOK, api.LimitPage{Items: list(part, viewLimit), Next: next})
 }
 
 // LimitGet shows one limit.

@@ -3,7 +3,6 @@ package admin
 import (
 	"net/http"
 	"net/netip"
-	"slices"
 	"time"
 
 	"countersign.dev/api"
@@ -31,22 +30,12 @@ func (h handlers) PartnerNetworks(w http.ResponseWriter, _ *http.Request, id api
 }
 
 func (c *call) networks(partnerID, environment, cursor string, limit int) {
-	after, ok := c.after(cursor)
+	part, next, ok := onePage(c, cursor, limit, func() ([]partner.NetworkRule, error) { return c.s.cfg.Registry.Networks(c.r.Context(), partnerID) },
+		func(n partner.NetworkRule) bool { return c.hides(n.Environment, environment) }, func(n partner.NetworkRule) (time.Time, string) { return n.CreatedAt, n.ID })
 	if !ok {
 		return
 	}
-	all, err := c.s.cfg.Registry.Networks(c.r.Context(), partnerID)
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	all = slices.DeleteFunc(all, func(n partner.NetworkRule) bool { return c.hides(n.Environment, environment) })
-	part, next, err := pageOf(all, func(n partner.NetworkRule) (time.Time, string) { return n.CreatedAt, n.ID }, after, limit)
-	if err != nil {
-		c.refuse(refusal{kind: api.Invalid, detail: told(err)})
-		return
-	}
-	c.json(http.StatusOK, api.NetworkPage{Items: list(part, viewNetwork), Next: c.next(next)})
+	c.json(http.StatusOK, api.NetworkPage{Items: list(part, viewNetwork), Next: next})
 }
 
 // hides reports whether a row of an environment is left out of a listing: it was not asked for, or is not to be seen.

@@ -25,25 +25,16 @@ type breakGlassChanged struct {
 // ServiceList lists service accounts.
 func (h handlers) ServiceList(w http.ResponseWriter, r *http.Request, params api.ServiceListParams) {
 	c := w.(*call)
-	after, ok := c.after(params.After)
+	part, next, ok := onePage(c, params.After, limitOr(params.Limit), func() ([]operator.ServiceAccount, error) { return h.cfg.Registry.ServiceAccounts(r.Context()) },
+		func(s operator.ServiceAccount) bool { return false }, func(s operator.ServiceAccount) (time.Time, string) { return s.CreatedAt, s.ID })
 	if !ok {
-		return
-	}
-	all, err := h.cfg.Registry.ServiceAccounts(r.Context())
-	if err != nil {
-		c.fail(err)
-		return
-	}
-	part, next, err := pageOf(all, func(s operator.ServiceAccount) (time.Time, string) { return s.CreatedAt, s.ID }, after, limitOr(params.Limit))
-	if err != nil {
-		c.refuse(refusal{kind: api.Invalid, detail: told(err)})
 		return
 	}
 	tags, ok := c.tags(list(part, func(s operator.ServiceAccount) string { return serviceRow(s.ID) }))
 	if !ok {
 		return
 	}
-	out := api.ServiceAccountPage{Items: []api.ServiceAccount{}, Next: c.next(next)}
+	out := api.ServiceAccountPage{Items: []api.ServiceAccount{}, Next: next}
 	for i, s := range part {
 		out.Items = append(out.Items, viewService(s, h.cfg.Now(), tags[i]))
 	}
