@@ -52,6 +52,9 @@ func (t *telling) timeFacts() []string {
 	if skew > 0 {
 		text = fmt.Sprintf("the caller's clock is %s ahead of ours", skew.Round(time.Millisecond))
 	}
+	if skew.Abs() < time.Second { // most times are written in whole seconds: less says nothing
+		text = "the caller's clock and ours are within a second of each other"
+	}
 	if t.api == nil || t.api.Scheme == nil {
 		return []string{text}
 	}
