@@ -243,3 +243,18 @@ func TestRule34TextsOfTheRecordAreEscaped(t *testing.T) {
 		t.Errorf("%q %q %q", s.Path, s.Address.Hops, s.Hints)
 	}
 }
+
+// TestAFractionOfASecondIsNoFaultOfAClock: most times on the wire are whole seconds.
+func TestAFractionOfASecondIsNoFaultOfAClock(t *testing.T) {
+	r := plain(t)
+	d, lines := play(t, r, []attempt{{after: time.Second, credential: "crd_1", api: "card", address: "192.0.2.1", skew: 400 * time.Millisecond, forged: true}})
+	s, err := engine(t, r, lines, teller).Why(ctx, d[0].RequestID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range s.Steps {
+		if step.Name == "time" && (len(step.Facts) == 0 || step.Facts[0] != "the caller's clock and ours are within a second of each other") {
+			t.Errorf("%+v", step)
+		}
+	}
+}
