@@ -56,10 +56,11 @@ func (w *Writer) catchUp(ctx context.Context, dir string, tick <-chan time.Time)
 		return err
 	}
 	defer reader.Close()
+	var l search.Line
 	for ctx.Err() == nil {
-		l, err := nextLine(reader, w.cfg.Log)
+		err := nextLine(reader, w.cfg.Log, &l)
 		if err == nil {
-			err = w.addIn(turn, l)
+			err = w.addIn(turn, &l)
 		} else if errors.Is(err, io.EOF) {
 			if err = w.rest(); err == nil && !wait(ctx, tick) {
 				return nil
@@ -85,8 +86,8 @@ func (w *Writer) addIn(turn int, l *search.Line) error {
 	return w.add(l)
 }
 
-// nextLine is the next line that can be read; io.EOF when there is none yet.
-func nextLine(reader *segment.Reader, log *slog.Logger) (*search.Line, error) {
+// nextLine reads the next line that can be read into l; io.EOF when there is none yet.
+func nextLine(reader *segment.Reader, log *slog.Logger, l *search.Line) error {
 	for {
 		line, err := reader.Next()
 		switch {
@@ -94,11 +95,10 @@ func nextLine(reader *segment.Reader, log *slog.Logger) (*search.Line, error) {
 			log.Warn("a line of the decision record cannot be counted", "cause", err.Error())
 			continue
 		case err != nil:
-			return nil, err
+			return err
 		}
-		var l search.Line
 		if l.Parse(line.Text) == nil {
-			return &l, nil
+			return nil
 		} // a verification names it
 	}
 }

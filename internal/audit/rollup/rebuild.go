@@ -65,10 +65,10 @@ func (w *Writer) again(ctx context.Context, dir, aside string) (first search.Lin
 	if err != nil {
 		return first, 0, errors.Join(err, fresh.Close())
 	}
+	var l search.Line
 	for err == nil {
-		var l *search.Line
-		if l, err = nextLine(reader, w.cfg.Log); err == nil {
-			err = errors.Join(ctx.Err(), fresh.Add(l))
+		if err = nextLine(reader, w.cfg.Log, &l); err == nil {
+			err = errors.Join(ctx.Err(), fresh.Add(&l))
 		}
 		if err == nil && first.Time.IsZero() {
 			first = search.Line{Time: l.Time, Seq: l.Seq}

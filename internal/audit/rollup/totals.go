@@ -49,7 +49,9 @@ type Totals struct {
 }
 
 // Add counts one line. Only the final line of a request counts, and a gap.
-func (t *Totals) Add(l *search.Line) {
+func (t *Totals) Add(l *search.Line) { t.add(l, &known{}) }
+
+func (t *Totals) add(l *search.Line, seen *known) {
 	if l.Kind == search.Gap {
 		t.Lost += l.Lost
 		return
@@ -57,23 +59,23 @@ func (t *Totals) Add(l *search.Line) {
 	if !l.Kind.Final() {
 		return
 	}
-	environment, api, decision := short(l.Environment), short(l.API), l.Kind.String()
+	environment, api, decision := seen.name(l.Environment), seen.name(l.API), l.Kind.String()
 	t.ready()
-	t.Reasons[ReasonKey{environment, api, short(l.Reason)}]++
+	t.Reasons[ReasonKey{environment, api, seen.name(l.Reason)}]++
 	traffic := t.traffic(TrafficKey{environment, api, decision})
 	traffic.Requests++
 	traffic.BytesIn += uint64(l.BytesIn)
 	traffic.BytesOut += uint64(l.BytesOut)
 	traffic.Latency.Add(l.Duration)
 	if len(l.Partner) > 0 {
-		t.Partners[PartnerKey{environment, short(l.Partner), decision}]++
+		t.Partners[PartnerKey{environment, seen.name(l.Partner), decision}]++
 	}
 	if l.Proved && len(l.Credential) > 0 {
-		t.use(VersionKey{environment, short(l.Credential), l.Version}).add(l)
+		t.use(VersionKey{environment, seen.name(l.Credential), l.Version}).add(l, seen.address(l))
 	}
 }
 
-func (u *Use) add(l *search.Line) {
+func (u *Use) add(l *search.Line, from netip.Addr) {
 	if l.Kind == search.Allow {
 		u.Allowed++
 	} else {
@@ -82,8 +84,8 @@ func (u *Use) add(l *search.Line) {
 	if at := l.Time.Truncate(time.Second); at.After(u.Last) {
 		u.Last = at
 	}
-	if a := l.IP(); a.IsValid() {
-		u.Addresses.Add(a)
+	if from.IsValid() {
+		u.Addresses.Add(from)
 	}
 }
 

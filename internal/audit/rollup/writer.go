@@ -54,7 +54,9 @@ type Writer struct {
 	files   map[string]*dayFile
 	from    uint64 // the first line that may be in minutes
 	next    uint64 // the line that is due
+	behind  uint64 // up to here, a line may be in a file already: what it held before a crash
 	minutes map[int64]*Totals
+	known   *known    // what stands in them
 	keys    int       // an upper bound of what minutes hold
 	at      int64     // the latest minute of all lines
 	flushed time.Time // by the clock
@@ -96,7 +98,7 @@ func (w *Writer) load() error {
 	if err != nil {
 		return err
 	}
-	w.files, w.minutes = map[string]*dayFile{}, map[int64]*Totals{}
+	w.files, w.minutes, w.known, w.behind = map[string]*dayFile{}, map[int64]*Totals{}, newKnown(), 0
 	done := uint64(0)
 	for _, name := range names {
 		f := &dayFile{}
@@ -113,6 +115,7 @@ func (w *Writer) load() error {
 			w.cfg.Log.Warn("a rollup is damaged or was cut short; what is missing comes back with a rebuild", "cause", err.Error())
 		}
 		w.files[name] = f
+		w.behind = max(w.behind, f.upTo)
 	}
 	w.from, w.next, w.flushed = done+1, done+1, w.cfg.Now()
 	return nil
@@ -164,8 +167,10 @@ func (w *Writer) count(l *search.Line, minute int64) {
 	if !l.Kind.Final() && l.Kind != search.Gap {
 		return
 	}
-	if f := w.files[dayOf(minute)]; f != nil && l.Seq <= f.upTo {
-		return
+	if l.Seq <= w.behind {
+		if f := w.files[dayOf(minute)]; f != nil && l.Seq <= f.upTo {
+			return
+		}
 	}
 	t := w.minutes[minute]
 	if t == nil {
@@ -173,7 +178,7 @@ func (w *Writer) count(l *search.Line, minute int64) {
 		w.minutes[minute] = t
 	}
 	before := t.size()
-	t.Add(l)
+	t.add(l, w.known)
 	w.keys += t.size() - before + 1
 }
 
@@ -200,7 +205,7 @@ func (w *Writer) flush() error {
 			return err
 		}
 	}
-	w.keys, w.from, w.flushed = 0, w.next, w.cfg.Now()
+	w.keys, w.from, w.flushed, w.known = 0, w.next, w.cfg.Now(), newKnown()
 	return nil
 }
 

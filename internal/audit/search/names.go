@@ -55,3 +55,24 @@ var names = map[string]name{
 	"lost": nameLost, "segment": nameSegment, "retired": nameRetired,
 	"warnings": nameWarnings, "skew_ms": nameLead, "tried": nameTried, "shadow": nameShadow, "shadow_profile": nameShadowProfile,
 }
+
+// written is the order in which internal/audit and the record write names: after one of them, the next is very likely one of the
+// few behind it, and needs no look into the map.
+var written = spelt("time", "request_id", "environment", "api", "decision", "reason", "where", "status", "method", "path", "query",
+	"query_digest", "protocol", "partner", "credential", "version", "proved", "address", "peer", "country", "derivation",
+	"other_environment", "skew_s", "warnings", "skew_ms", "tried", "shadow", "shadow_profile", "cause", "duration_us", "bytes_in",
+	"bytes_out", "seq")
+
+// spelling is a name as it stands in a line.
+type spelling struct {
+	text string // with quotes and colon
+	name name
+}
+
+func spelt(keys ...string) []spelling {
+	list := make([]spelling, len(keys))
+	for i, key := range keys {
+		list[i] = spelling{`"` + key + `":`, names[key]}
+	}
+	return list
+}

@@ -11,6 +11,7 @@ type scanner struct {
 	rest     []byte
 	seen     uint64 // bit per name
 	decision []byte
+	likely   int // in written: where the next name is looked for
 }
 
 func (s *scanner) object(l *Line) bool {
@@ -21,11 +22,10 @@ func (s *scanner) object(l *Line) bool {
 		if !first && !s.take(',') {
 			return false
 		}
-		key, ok := s.text()
-		if !ok || !s.take(':') {
+		n, ok := s.name()
+		if !ok {
 			return false
 		}
-		n := names[string(key)]
 		if n != nameUnknown && s.seen&(1<<n) != 0 {
 			return false // two values are two meanings
 		}
@@ -35,6 +35,21 @@ func (s *scanner) object(l *Line) bool {
 		}
 	}
 	return len(s.rest) == 0 && l.settle(s)
+}
+
+// name reads a name and the colon behind it.
+func (s *scanner) name() (name, bool) {
+	for i := s.likely; i < len(written); i++ {
+		if w := &written[i]; len(s.rest) > len(w.text) && string(s.rest[:len(w.text)]) == w.text {
+			s.rest, s.likely = s.rest[len(w.text):], i+1
+			return w.name, true
+		}
+	}
+	key, ok := s.text()
+	if !ok || !s.take(':') {
+		return nameUnknown, false
+	}
+	return names[string(key)], true
 }
 
 func (s *scanner) take(c byte) bool {
@@ -172,27 +187,30 @@ func (s *scanner) text() ([]byte, bool) {
 	if !s.take('"') {
 		return nil, false
 	}
-	end := bytes.IndexByte(s.rest, '"')
-	if end < 0 {
-		return nil, false
-	}
-	text := s.rest[:end]
-	if bytes.IndexByte(text, '\\') < 0 {
-		s.rest = s.rest[end+1:]
-		return text, plain(text)
-	}
-	return s.escaped()
-}
-
-// plain refuses control bytes, which JSON does not have inside a text.
-func plain(text []byte) bool {
-	for _, c := range text {
-		if c < ' ' {
-			return false
+	for end, c := range s.rest {
+		switch {
+		case !ends[c]:
+		case c == '"':
+			text := s.rest[:end]
+			s.rest = s.rest[end+1:]
+			return text, true
+		case c == '\\':
+			return s.escaped()
+		default:
+			return nil, false // a control byte, which JSON does not have inside a text
 		}
 	}
-	return true
+	return nil, false
 }
+
+// ends are the bytes at which a plain text ends, well or badly.
+var ends = func() (table [256]bool) {
+	for c := range ' ' {
+		table[c] = true
+	}
+	table['"'], table['\\'] = true, true
+	return table
+}()
 
 // escaped reads a text with escapes; the opening quote has been taken.
 func (s *scanner) escaped() ([]byte, bool) {

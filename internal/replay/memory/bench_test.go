@@ -2,6 +2,7 @@ package memory_test
 
 import (
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"countersign.dev/internal/replay"
@@ -89,4 +90,33 @@ func BenchmarkClaimSync(b *testing.B) {
 	for b.Loop() {
 		g.Claim(randomKey(r), now+300, now)
 	}
+}
+
+// BenchmarkMemory fills ten million entries and says what each of them takes, with all that the guard holds beside; the highest of
+// what was seen on the way from a million onwards, since tables grow in steps.
+func BenchmarkMemory(b *testing.B) {
+	const entries = 10_000_000
+	for b.Loop() {
+		before := heap()
+		g := open(b, memory.Config{Dir: b.TempDir() + "/replay", MaxEntries: entries})
+		r := rand.New(rand.NewPCG(1, 2))
+		highest := 0.0
+		for n := 1; n <= entries; n++ {
+			if fresh, err := g.Claim(randomKey(r), now+300, now); !fresh || err != nil {
+				b.Fatal(n, fresh, err)
+			}
+			if n%500_000 == 0 && n >= 1_000_000 {
+				highest = max(highest, float64(heap()-before)/float64(n))
+			}
+		}
+		b.ReportMetric(highest, "bytes/entry")
+		runtime.KeepAlive(g)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -17,7 +17,7 @@ var (
 
 // Claim implements replay.Guard. Besides the contract: a claim that expires more
 // than MaxAhead seconds after now is ErrUnavailable. It allocates nothing, but
-// for the growth of the map and one segment a minute.
+// for the growth of its memory and one segment a minute.
 func (g *Guard) Claim(key [32]byte, expires, now int64) (fresh bool, err error) {
 	if now < 0 || expires < now {
 		return false, nil
@@ -53,7 +53,8 @@ func (g *Guard) claim(key *[32]byte, expires int64) (bool, error) {
 		return false, errForgotten
 	}
 	b := bucketOf(expires)
-	held, known := s.entries[*key]
+	print := g.seeds.print(key)
+	held, known := s.entries.held(print)
 	if known && held >= b {
 		return false, nil
 	}
@@ -69,7 +70,7 @@ func (g *Guard) claim(key *[32]byte, expires int64) (bool, error) {
 		}
 		return false, fmt.Errorf("%w: %w", replay.ErrUnavailable, err)
 	}
-	s.entries[*key] = b
+	s.entries.put(print, b)
 	return !known, nil
 }
 

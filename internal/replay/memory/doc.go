@@ -1,5 +1,5 @@
-// Package memory is the replay guard of a single node: a sharded map in memory
-// and, behind it, a journal on disk from which the map is rebuilt.
+// Package memory is the replay guard of a single node: sharded tables in memory
+// and, behind it, a journal on disk from which they are rebuilt.
 //
 // It owns one folder: a lock file, the file that says up to when claims have
 // been forgotten, and one segment file for every minute of expiry. A claim is

@@ -14,7 +14,7 @@ import (
 
 const (
 	// DefaultMaxEntries is the bound on remembered keys unless Config sets
-	// another: four million, up to 340 MB of memory and 176 MB of journal when
+	// another: four million, up to 120 MB of memory and 176 MB of journal when
 	// full. Keys live for the time window, up to twice that for a timestamp
 	// that is ahead; at ±300 s this carries 6,600 guarded requests a second
 	// from honest clocks.
@@ -24,7 +24,7 @@ const (
 	// It bounds the number of open segment files to 361.
 	MaxAhead = 6 * 60 * 60
 
-	defaultShards = 64
+	defaultShards = 256
 	maxShards     = 256
 )
 
@@ -54,7 +54,7 @@ type Config struct {
 	MaxEntries int
 
 	// Shards is the number of locks that claims are spread over: a power of
-	// two up to 256; 0 is 64.
+	// two up to 256; 0 is 256.
 	Shards int
 
 	// Sync waits for the disk (fsync) before a claim is fresh. Without it, the
@@ -87,6 +87,7 @@ type Guard struct {
 	durable  bool
 	recovery Recovery
 
+	seeds  seeds
 	shards []shard
 	count  atomic.Int64
 	mark   atomic.Int64 // see mark.go
@@ -147,11 +148,8 @@ func prepare(config Config) (*Guard, error) {
 		return nil, fmt.Errorf("%d shards: a power of two up to %d is needed", shards, maxShards)
 	}
 	g := &Guard{
-		files: config.Files, limit: int64(limit), durable: config.Sync,
+		files: config.Files, seeds: newSeeds(), limit: int64(limit), durable: config.Sync,
 		shards: make([]shard, shards), segments: make(map[bucket]*segment),
-	}
-	for i := range g.shards {
-		g.shards[i].entries = make(map[[32]byte]bucket)
 	}
 	g.due.Store(math.MaxInt64)
 	return g, nil

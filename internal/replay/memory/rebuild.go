@@ -132,15 +132,16 @@ func (g *Guard) restore(b bucket) error {
 	return nil
 }
 
-// remember puts a key from the journal into the map. A key that stands in two
+// remember puts a key from the journal into memory. A key that stands in two
 // segments lives until the later one.
 func (g *Guard) remember(key *[32]byte, b bucket) {
 	s := &g.shards[int(key[0])&(len(g.shards)-1)]
-	held, known := s.entries[*key]
+	print := g.seeds.print(key)
+	held, known := s.entries.held(print)
 	if !known {
 		g.count.Add(1)
 	}
 	if !known || held < b {
-		s.entries[*key] = b
+		s.entries.put(print, b)
 	}
 }

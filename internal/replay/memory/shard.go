@@ -5,11 +5,10 @@ import (
 	"sync/atomic"
 )
 
-// shard is one part of the map, with a lock of its own. It holds no pointers, so
-// the garbage collector does not walk it.
+// shard is one part of the entries, with a lock of its own.
 type shard struct {
 	mu      sync.Mutex
-	entries map[[32]byte]bucket
+	entries table
 	swept   int64 // the mark up to which expired entries have been dropped
 	closed  bool
 
@@ -24,11 +23,7 @@ func (s *shard) sweep(mark int64, count *atomic.Int64) {
 		return
 	}
 	s.swept = mark
-	before := len(s.entries)
-	for key, b := range s.entries {
-		if b.end() <= mark {
-			delete(s.entries, key)
-		}
-	}
-	count.Add(int64(len(s.entries) - before))
+	before := s.entries.used
+	s.entries.drop(mark)
+	count.Add(int64(s.entries.used - before))
 }
