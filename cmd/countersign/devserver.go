@@ -15,7 +15,6 @@ import (
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/audit/segment"
 	"countersign.dev/internal/edge/signin"
-	"countersign.dev/internal/registry"
 	"countersign.dev/internal/sandbox"
 	"countersign.dev/scheme"
 )
@@ -64,7 +63,7 @@ func (d *devServer) open(ctx context.Context) error {
 	if err := d.openLimiter(filepath.Join(d.dir, "quotas"), 0); err != nil {
 		return err
 	}
-	if err := d.follow(d.register, d.register); err != nil {
+	if err := d.follow(d.register, partOf(d.register, nil)); err != nil {
 		return err
 	}
 	rollups := filepath.Join(d.dir, "rollups")
@@ -138,5 +137,3 @@ func logWarnings(log *slog.Logger, apis []*access.API) {
 		}
 	}
 }
-
-var _ followed = (*registry.Registry)(nil)

@@ -21,7 +21,8 @@ const (
 // followed is the register as a follower needs it.
 type followed interface {
 	Revision(ctx context.Context) (uint64, error)
-	Roster(ctx context.Context) (*partner.Roster, error)
+	// Roster is what has changed since a revision, or the whole register.
+	Roster(ctx context.Context, since uint64) (*partner.Roster, error)
 }
 
 // follower keeps the snapshot as new as the register. While it cannot, decisions go on from what was read last until that is
@@ -116,12 +117,21 @@ func (f *follower) step(ctx context.Context) error {
 }
 
 func (f *follower) load(ctx context.Context, decider *access.Decider, at time.Time) error {
-	roster, err := f.register.Roster(ctx)
+	roster, err := f.register.Roster(ctx, decider.Revision())
 	if err != nil {
 		return err
 	}
 	defer roster.Wipe() // the snapshot has what it needs in forms of its own
-	return decider.Load(roster, at)
+	err = decider.Load(roster, at)
+	if err == nil || roster.Since == 0 {
+		return err
+	}
+	whole, err := f.register.Roster(ctx, 0) // what cannot be put in force as a part may be something that the whole explains better
+	if err != nil {
+		return err
+	}
+	defer whole.Wipe()
+	return decider.Load(whole, at)
 }
 
 // tell says that a revision is in force.

@@ -54,7 +54,7 @@ func (b *book) Revision(context.Context) (uint64, error) {
 	return b.revision, b.unread
 }
 
-func (b *book) Roster(context.Context) (*partner.Roster, error) {
+func (b *book) Roster(context.Context, uint64) (*partner.Roster, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rosters++

@@ -131,10 +131,15 @@ func unservedBut(data string, own []string) error {
 // part is the register for some environments alone: whoever follows it never sees a secret of another one.
 type part struct {
 	*registry.Registry
-	environments []string
+	*registry.Reader
+}
+
+// partOf is the part of some environments.
+func partOf(r *registry.Registry, environments []string) part {
+	return part{r, r.Reader(environments)}
 }
 
 // Roster implements followed.
-func (p part) Roster(ctx context.Context) (*partner.Roster, error) {
-	return p.RosterOf(ctx, p.environments)
+func (p part) Roster(ctx context.Context, since uint64) (*partner.Roster, error) {
+	return p.Reader.Roster(ctx, since)
 }

@@ -38,7 +38,7 @@ func (k *sealing) look(ctx context.Context, now time.Time, every time.Duration) 
 	if every == 0 || now.Before(k.due) {
 		return nil
 	}
-	roster, err := part{k.s.register, k.s.environments}.Roster(ctx)
+	roster, err := k.s.register.RosterOf(ctx, k.s.environments)
 	if err != nil {
 		return err
 	}

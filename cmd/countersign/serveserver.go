@@ -90,7 +90,7 @@ func (s *server) open(ctx context.Context) error {
 	if err := s.openReplay(s.scope, s.cfg.Replay.Durability == "sync"); err != nil {
 		return err
 	}
-	if err := s.follow(register, part{register, s.environments}); err != nil {
+	if err := s.follow(register, partOf(register, s.environments)); err != nil {
 		return err
 	}
 	if err := s.sealingKeys(ctx); err != nil {

@@ -88,7 +88,8 @@ func apart(api, other *API) error {
 	return nil
 }
 
-// Load puts a new roster in force for all decisions from now on. On an error the former one stays. readAt is a reading of
+// Load puts a new roster in force for all decisions from now on. On an error the former one stays. A roster that is a part
+// (partner.Roster.Since) has to go on from the revision in force: what it does not name stays as it is. One Load at a time. readAt is a reading of
 // Config.Now from before the roster was read: with its monotonic part, so that a clock that is set back makes nothing fresh.
 func (a *Decider) Load(roster *partner.Roster, readAt time.Time) error {
 	if a.cfg.Countries == nil {
@@ -101,7 +102,13 @@ func (a *Decider) Load(roster *partner.Roster, readAt time.Time) error {
 	if a.cfg.Limiter == nil && len(roster.Limits) > 0 {
 		return fmt.Errorf("%w: partner %s has a limit, but no limiter is configured", ErrRoster, roster.Limits[0].PartnerID)
 	}
-	snap, err := build(roster, a.environments)
+	var snap *snapshot
+	var err error
+	if roster.Since == 0 {
+		snap, err = build(roster, a.environments)
+	} else {
+		snap, err = a.snap.Load().patched(roster, a.environments)
+	}
 	if err != nil {
 		return err
 	}

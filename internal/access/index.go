@@ -117,6 +117,7 @@ func over(notAfter, now int64) bool { return notAfter != 0 && now > notAfter }
 type index struct {
 	slots []uint32 // position in list and one; 0: free; a power of two, at most half full
 	list  []Credential
+	newer *index // those that stand before what list has of them; nil: none. See patch.go
 }
 
 func (x *index) reserve(count int) {
@@ -138,6 +139,11 @@ func (x *index) slot(id keyID) *uint32 {
 }
 
 func (x *index) find(id keyID) *Credential {
+	if x.newer != nil {
+		if c := x.newer.find(id); c != nil {
+			return c
+		}
+	}
 	if n := *x.slot(id); n != 0 {
 		return &x.list[n-1]
 	}

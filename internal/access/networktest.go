@@ -95,9 +95,9 @@ func (a *Decider) explainNetwork(v *NetworkVerdict, d *Decision) {
 
 // partner finds a partner of the world by its id. It looks at all of them: for operators.
 func (w *world) partner(id string) *Partner {
-	for i := range w.partners {
-		if w.partners[i].ID == id {
-			return &w.partners[i]
+	for p := range w.partners.each {
+		if p.ID == id {
+			return p
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ type world struct {
 	signed   map[*scheme.Scheme]*index
 	shadows  map[*scheme.Scheme]*index // of profiles that decide nothing
 	keys     []sealingKey              // newest first
-	partners []Partner
+	partners roll
 	all      union
 }
 
@@ -81,7 +81,7 @@ func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error
 		return nil, err
 	}
 	partners, list := buildPartners(roster, name, limits)
-	w := &world{signed: map[*scheme.Scheme]*index{}, partners: list}
+	w := &world{signed: map[*scheme.Scheme]*index{}, partners: roll{list: list}}
 	if w.keys, err = buildSealingKeys(roster.SealingKeys, name); err != nil {
 		return nil, err
 	}

@@ -57,8 +57,8 @@ func (w *world) union(apis []*API) *union {
 			names[api.Name] = true
 			u.complete = u.complete && api.addresses() == AddressRequired && !api.AddressWarn
 		}
-		for i := range w.partners {
-			u.add(&w.partners[i], names)
+		for p := range w.partners.each {
+			u.add(p, names)
 		}
 		u.contains = func(address netip.Addr) bool { return u.table.Contains(address.Unmap().WithZone("")) }
 	})

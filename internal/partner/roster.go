@@ -2,11 +2,13 @@ package partner
 
 import "time"
 
-// Roster is everything that admission needs to know, as one consistent reading of the store. Secrets are in clear here and
-// nowhere else. Treat it as immutable, but for Wipe.
+// Roster is everything that admission needs to know, as one consistent reading of the store; or, with Since, everything of those
+// partners of whom something has changed. Secrets are in clear here and nowhere else. Treat it as immutable, but for Wipe.
 type Roster struct {
 	Revision    uint64    // of the store's change counter; grows with every change
 	ReadAt      time.Time // when it was read
+	Since       uint64    // 0: it is the whole; else it has all sealing keys, and of the rest all that Touched have now
+	Touched     []string  // partners of whom a row has changed since the revision Since; each once
 	Partners    []Partner
 	Reviews     []Review
 	Credentials []Credential

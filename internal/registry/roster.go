@@ -27,6 +27,11 @@ func (r *Registry) RosterOf(ctx context.Context, environments []string) (*partne
 	if err := r.store.View(ctx, func(tx Tx) error { return readRoster(tx, roster) }); err != nil {
 		return nil, fmt.Errorf("read roster: %w", err)
 	}
+	return r.finish(roster, environments)
+}
+
+// finish leaves in a roster what is of some environments, and opens its secrets.
+func (r *Registry) finish(roster *partner.Roster, environments []string) (*partner.Roster, error) {
 	if environments != nil {
 		keepOnly(roster, environments)
 	}
