@@ -43,7 +43,10 @@ internal/whatif:                  internal/access internal/audit/rollup internal
 internal/registry:                internal/audit internal/operator internal/partner internal/secret internal/turnstile # declares the store that it needs
 internal/webhook:                 internal/partner internal/secret # goes out to endpoints; knows no register: what it saw is handed back
 internal/store:                                          # the faults all engines share
-internal/store/sqlite:            internal/store internal/audit internal/partner
+internal/store/tables:            internal/store internal/audit internal/partner
+internal/store/sqlite:            internal/store internal/store/tables internal/audit internal/partner
+internal/store/postgres:          internal/store internal/store/tables internal/audit
+internal/store/postgrestest:      # a server for tests
 internal/store/storetest:         internal/store internal/audit internal/partner internal/registry internal/secret # judges an engine through its user
 internal/replay:
 internal/replay/memory:           internal/replay

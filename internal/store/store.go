@@ -1,5 +1,5 @@
 // Package store owns the faults that every engine of the register can meet, so that callers tell them apart without
-// knowing the engine. The engines live below it (sqlite), beside the one suite that all of them pass (storetest). An
+// knowing the engine. The engines live below it (sqlite, postgres), beside the one suite that all of them pass (storetest). An
 // engine refuses to go on with a file that is damaged, foreign or readable by others, and a change without its change row;
 // the attack it answers is the manipulated or half-written file that would otherwise decide who is let in.
 package store
@@ -16,4 +16,10 @@ var (
 	ErrForeign    = errors.New("not a register that this version can use")
 	ErrUnsafe     = errors.New("the store's file or folder is open to others")
 	ErrUnrecorded = errors.New("a change without its change row")
+
+	ErrUnreachable = errors.New("the store cannot be reached") // of engines that are servers
 )
+
+// ErrUnknown is the one fault after which a transaction may have been applied: the connection to the store broke while it was being
+// made durable, and it could not be asked again.
+var ErrUnknown = errors.New("whether the change was made is not known")

@@ -1,6 +1,10 @@
 package sqlite
 
-import "context"
+import (
+	"context"
+
+	"countersign.dev/internal/store/tables"
+)
 
 // Exec runs a statement on the writing connection, past the rules of Tx.
 func (d *DB) Exec(statement string) error {
@@ -34,7 +38,7 @@ func (d *DB) Plan(query string, args []any) (steps []string, err error) {
 
 // The queries of pages.
 var (
-	PartnerPageQuery    = partnerPage
-	CredentialPageQuery = credentialPage
-	ChangePageQuery     = changePage
+	PartnerPageQuery    = tables.PartnerPageQuery
+	CredentialPageQuery = tables.CredentialPageQuery
+	ChangePageQuery     = tables.ChangePageQuery
 )

@@ -4,12 +4,14 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
 	"countersign.dev/internal/store"
+	"countersign.dev/internal/store/tables"
 )
 
 //go:embed migrations/chain/00002_tables.sql
@@ -22,27 +24,27 @@ var chainTriggers string
 // touched, from the genesis of a record whose id is drawn here. One more change, by the system, then touches every row that
 // is present, so that a later verification has something to compare with. An empty register gets no change.
 func chain(ctx context.Context, inner *sql.Tx, now time.Time) error {
-	t := &Tx{ctx: ctx, sql: inner}
-	if err := t.run("make the tables of version 2", chainTables); err != nil {
+	t := tables.New(ctx, inner, nil, false)
+	if err := t.Run("make the tables of version 2", chainTables); err != nil {
 		return err
 	}
-	head, err := t.chainOld()
+	head, err := chainOld(ctx, inner, t)
 	if err != nil {
 		return err
 	}
-	if err := t.run("set the head", "UPDATE revision SET hash = ?", head.Hash[:]); err != nil {
+	if err := t.Run("set the head", "UPDATE revision SET hash = ?", head.Hash[:]); err != nil {
 		return err
 	}
-	if err := t.run("make the triggers of version 2", chainTriggers); err != nil {
+	if err := t.Run("make the triggers of version 2", chainTriggers); err != nil {
 		return err
 	}
-	return t.adopt(head, now)
+	return adopt(t, head, now)
 }
 
 // chainOld hashes the change rows of version 1 into the new table.
-func (t *Tx) chainOld() (audit.Head, error) {
-	head, found, err := one(t, "read revision", scanHead, headColumns)
-	if err == nil && !found {
+func chainOld(ctx context.Context, inner *sql.Tx, t *Tx) (audit.Head, error) {
+	head, err := t.Head()
+	if errors.Is(err, store.ErrCorrupt) {
 		err = fmt.Errorf("%w: the register does not count its changes; restore a backup", store.ErrCorrupt)
 	}
 	if err != nil {
@@ -51,8 +53,7 @@ func (t *Tx) chainOld() (audit.Head, error) {
 	counted := head.Seq
 	head.Seq, head.Hash = 0, audit.Genesis(head.Record)
 	for {
-		page, err := list(t, "list old changes", scanOldChange, `SELECT seq, at, actor, action, subject, detail FROM change_1
-			WHERE seq > ? ORDER BY seq LIMIT 1000`, int64(head.Seq))
+		page, err := oldChanges(ctx, inner, head.Seq)
 		if err != nil {
 			return head, err
 		}
@@ -60,7 +61,7 @@ func (t *Tx) chainOld() (audit.Head, error) {
 			if c.Seq != head.Seq+1 {
 				return head, fmt.Errorf("%w: change %d is missing; restore a backup", store.ErrCorrupt, head.Seq+1)
 			}
-			if head, err = t.append(head, c); err != nil {
+			if head, err = t.Append(head, c); err != nil {
 				return head, err
 			}
 		}
@@ -74,15 +75,30 @@ func (t *Tx) chainOld() (audit.Head, error) {
 	return head, nil
 }
 
-func scanOldChange(row scanner) (c audit.Change, err error) {
-	var at int64
-	err = row.Scan(&c.Seq, &at, &c.Actor, &c.Action, &c.Subject, &c.Detail)
-	c.At = moment(at)
-	return c, err
+// oldChanges are the next change rows of version 1.
+func oldChanges(ctx context.Context, inner *sql.Tx, after uint64) (page []audit.Change, err error) {
+	rows, err := inner.QueryContext(ctx, `SELECT seq, at, actor, action, subject, detail FROM change_1
+		WHERE seq > ? ORDER BY seq LIMIT 1000`, int64(after))
+	if err != nil {
+		return nil, fmt.Errorf("list old changes: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c audit.Change
+		var at int64
+		if err := rows.Scan(&c.Seq, &at, &c.Actor, &c.Action, &c.Subject, &c.Detail); err != nil {
+			return nil, fmt.Errorf("list old changes: %w", err)
+		}
+		if at != 0 {
+			c.At = time.UnixMicro(at).UTC()
+		}
+		page = append(page, c)
+	}
+	return page, rows.Err()
 }
 
 // adopt writes the change that touches every present row.
-func (t *Tx) adopt(head audit.Head, now time.Time) error {
+func adopt(t *Tx, head audit.Head, now time.Time) error {
 	rows, err := audit.Rows(version2{t})
 	if err != nil {
 		return err
@@ -92,10 +108,10 @@ func (t *Tx) adopt(head audit.Head, now time.Time) error {
 	}
 	c := audit.Change{At: now, Actor: "system:migration", Action: audit.RegisterChained, Subject: "register", Touched: rows,
 		Detail: fmt.Sprintf("%d changes of version 1 were chained; %d rows of the register are touched", head.Seq, len(rows))}
-	if head, err = t.append(head, c); err != nil {
+	if head, err = t.Append(head, c); err != nil {
 		return err
 	}
-	return t.setHead(head)
+	return t.SetHead(head)
 }
 
 // version2 is a register of version 2 as a source of rows: it has no documents, and not yet the table for them.

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"time"
@@ -7,7 +7,7 @@ import (
 	"countersign.dev/internal/partner"
 )
 
-const limitColumns = `SELECT id, partner_id, environment, ifnull(credential_id, ''), api, rate, per, burst, daily, created_at
+const limitColumns = `SELECT id, partner_id, environment, coalesce(credential_id, ''), api, rate, per, burst, daily, created_at
 	FROM limit_rule`
 
 func scanLimit(row scanner) (l partner.Limit, err error) {

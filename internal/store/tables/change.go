@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"fmt"
@@ -48,9 +48,10 @@ func digested[T any](lookup func() (T, bool, error), digest func(T) audit.Touch)
 	}
 }
 
-// finish writes the change rows, each with the rows that it touched as the transaction leaves them: a row that was written
-// for several changes belongs to the last of them. Without a change row nothing may have been written.
-func (t *Tx) finish() error {
+// Finish writes the change rows, each with the rows that it touched as the transaction leaves them: a row that was written
+// for several changes belongs to the last of them. Without a change row nothing may have been written: store.ErrUnrecorded.
+// Whoever began the transaction commits it then.
+func (t *Tx) Finish() error {
 	switch {
 	case t.broken != nil:
 		return t.broken
@@ -67,11 +68,11 @@ func (t *Tx) finish() error {
 		return err
 	}
 	for _, c := range t.records {
-		if head, err = t.append(head, c); err != nil {
+		if head, err = t.Append(head, c); err != nil {
 			return err
 		}
 	}
-	return t.setHead(head)
+	return t.SetHead(head)
 }
 
 // digest gives every touched row to its change row.
@@ -99,17 +100,24 @@ func (t *Tx) digest() error {
 	return nil
 }
 
-// append writes c as the change after head and returns the new head.
-func (t *Tx) append(head audit.Head, c audit.Change) (audit.Head, error) {
+// Append writes c as the change after head and returns the new head, past the rules of Record and Finish: for an engine that makes
+// a record of rows that were there before it.
+func (t *Tx) Append(head audit.Head, c audit.Change) (audit.Head, error) {
 	c.Seq, c.Prev = head.Seq+1, head.Hash
 	c.Hash = audit.ChangeHash(c)
-	err := t.run("record change", `INSERT INTO change (seq, at, actor, action, subject, detail, touched, prev, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, int64(c.Seq), stamp(c.At), c.Actor, string(c.Action), c.Subject, c.Detail,
-		audit.FormatTouched(c.Touched), c.Prev[:], c.Hash[:])
+	err := t.putChange(c)
 	return audit.Head{Record: head.Record, Seq: c.Seq, Hash: c.Hash}, err
 }
 
-func (t *Tx) setHead(head audit.Head) error {
+// putChange writes a change row as it is.
+func (t *Tx) putChange(c audit.Change) error {
+	return t.run("record change", `INSERT INTO change (seq, at, actor, action, subject, detail, touched, prev, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, int64(c.Seq), stamp(c.At), c.Actor, string(c.Action), c.Subject, c.Detail,
+		audit.FormatTouched(c.Touched), c.Prev[:], c.Hash[:])
+}
+
+// SetHead makes head the end of the record. It is for Finish, and for engines as Append is.
+func (t *Tx) SetHead(head audit.Head) error {
 	return t.run("raise revision", "UPDATE revision SET n = ?, hash = ?", int64(head.Seq), head.Hash[:])
 }
 

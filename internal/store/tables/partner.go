@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"countersign.dev/internal/audit"
@@ -34,7 +34,7 @@ func (t *Tx) PutPartner(p partner.Partner) error {
 	t.touch(audit.PartnerRow(p.ID), digested(func() (partner.Partner, bool, error) { return t.Partner(p.ID) }, audit.TouchPartner))
 	return t.exec("write partner", `INSERT INTO partner (id, name, closed, created_at) VALUES (?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET name = excluded.name, closed = excluded.closed`,
-		p.ID, p.Name, p.Closed, stamp(p.CreatedAt))
+		p.ID, p.Name, flag(p.Closed), stamp(p.CreatedAt))
 }
 
 const reviewColumns = `SELECT partner_id, environment, state, requested_by, approved_by, changed_at, reason FROM review`

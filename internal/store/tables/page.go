@@ -1,8 +1,10 @@
-package sqlite
+package tables
 
 import (
+	"fmt"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -39,20 +41,21 @@ func (c *clauses) query(text, order string, limit int) (string, []any) {
 
 // PartnerPage lists partners by row identity, from q.After on.
 func (t *Tx) PartnerPage(q partner.PartnerQuery) ([]partner.Partner, error) {
-	query, args := partnerPage(q)
+	query, args := PartnerPageQuery(q)
 	return list(t, "list partners", scanPartner, query, args...)
 }
 
-func partnerPage(q partner.PartnerQuery) (string, []any) {
+// PartnerPageQuery is the text of PartnerPage with its arguments: for whoever asks an engine how it finds a page.
+func PartnerPageQuery(q partner.PartnerQuery) (string, []any) {
 	var c clauses
 	if q.After != "" {
 		c.match("id > ?", q.After)
 	}
 	if q.NameContains != "" {
-		c.match(`name LIKE ? ESCAPE '\'`, "%"+escapeLike(q.NameContains)+"%")
+		c.match(`lower(name) LIKE ? ESCAPE '\'`, "%"+escapeLike(fold(q.NameContains))+"%")
 	}
 	if q.State != "" {
-		c.match("closed = ?", q.State == partner.StateClosed)
+		c.match("closed = ?", flag(q.State == partner.StateClosed))
 	}
 	if q.Environment != "" || q.Review != "" {
 		var r clauses
@@ -71,7 +74,7 @@ func escapeLike(text string) string {
 
 // CredentialPage lists credentials by row identity, from q.After on, with their versions, newest first.
 func (t *Tx) CredentialPage(q partner.CredentialQuery) ([]partner.Credential, error) {
-	query, args := credentialPage(q)
+	query, args := CredentialPageQuery(q)
 	page, err := list(t, "list credentials", scanCredential, query, args...)
 	if err != nil {
 		return nil, err
@@ -88,7 +91,8 @@ func (t *Tx) CredentialPage(q partner.CredentialQuery) ([]partner.Credential, er
 	return page, nil
 }
 
-func credentialPage(q partner.CredentialQuery) (string, []any) {
+// CredentialPageQuery is the text of CredentialPage with its arguments.
+func CredentialPageQuery(q partner.CredentialQuery) (string, []any) {
 	var c clauses
 	if q.After != "" {
 		c.match("id > ?", q.After)
@@ -108,29 +112,42 @@ func credentialPage(q partner.CredentialQuery) (string, []any) {
 	return c.query(credentialColumns, "id", q.Limit)
 }
 
-// rowsOf are the rows that a partner has now.
-const rowsOf = `SELECT id FROM credential WHERE partner_id = ?1p
-	UNION ALL SELECT id FROM document WHERE partner_id = ?1p
-	UNION ALL SELECT id FROM network WHERE partner_id = ?1p
-	UNION ALL SELECT id FROM limit_rule WHERE partner_id = ?1p`
+// rowsOf are the rows that a partner has now. It takes its id four times.
+const rowsOf = `SELECT id FROM credential WHERE partner_id = ?
+	UNION ALL SELECT id FROM document WHERE partner_id = ?
+	UNION ALL SELECT id FROM network WHERE partner_id = ?
+	UNION ALL SELECT id FROM limit_rule WHERE partner_id = ?`
 
-// ofPartner finds what concerns a partner. The subject of a rule that is gone has no row to look it up by; the change that removed
+// concerns finds what concerns a partner. The subject of a rule that is gone has no row to look it up by; the change that removed
 // it says at the end of its detail whose it was. The subject of a refused attempt is the operation: what it was about stands at the
 // end of its detail, "(partner=ptn_...)" or "(credential=crd_...)", where nobody else's text ever is.
-const ofPartner = `seq IN (SELECT seq FROM change WHERE subject IN (SELECT ?1p UNION ALL ` + rowsOf + `
-		UNION ALL SELECT subject FROM change WHERE action IN ('network.removed', 'limit.removed', 'endpoint.removed')
-			AND substr(detail, -length(?1p) - 4) = ' of ' || ?1p)
-	UNION ALL SELECT seq FROM change WHERE action = 'attempt.refused' AND (
-		substr(detail, -length(?1p) - 10) IN ('(partner=' || ?1p || ')', ' partner=' || ?1p || ')')
-		OR substr(detail, -32, 1) = '=' AND substr(detail, -31) IN (SELECT id || ')' FROM (` + rowsOf + `))))`
+func (c *clauses) concerns(id string) {
+	const rowIDLength = 30
+	ended := func(text string) string {
+		c.args = append(c.args, text)
+		return fmt.Sprintf("length(detail) >= %[1]d AND substr(detail, length(detail) - %[1]d + 1) = ?", utf8.RuneCountInString(text))
+	}
+	rows := func() string {
+		c.args = append(c.args, id, id, id, id)
+		return rowsOf
+	}
+	c.args = append(c.args, id)
+	condition := "seq IN (SELECT seq FROM change WHERE subject IN (SELECT CAST(? AS TEXT) UNION ALL " + rows() +
+		" UNION ALL SELECT subject FROM change WHERE action IN ('network.removed', 'limit.removed', 'endpoint.removed') AND " + ended(" of "+id) + ")" +
+		" UNION ALL SELECT seq FROM change WHERE action = 'attempt.refused' AND (" + ended("(partner="+id+")") + " OR " + ended(" partner="+id+")") +
+		fmt.Sprintf(" OR length(detail) > %[1]d AND substr(detail, length(detail) - %[1]d - 1, 1) = '='"+
+			" AND substr(detail, length(detail) - %[1]d) IN (SELECT id || ')' FROM (%[2]s) AS own)))", rowIDLength, rows())
+	c.match(condition)
+}
 
 // ChangePage lists changes by their number, from q.After on.
 func (t *Tx) ChangePage(q audit.ChangeQuery) ([]audit.Change, error) {
-	query, args := changePage(q)
+	query, args := ChangePageQuery(q)
 	return list(t, "list changes", scanChange, query, args...)
 }
 
-func changePage(q audit.ChangeQuery) (string, []any) {
+// ChangePageQuery is the text of ChangePage with its arguments.
+func ChangePageQuery(q audit.ChangeQuery) (string, []any) {
 	var c clauses
 	order := "seq"
 	switch {
@@ -155,12 +172,7 @@ func changePage(q audit.ChangeQuery) (string, []any) {
 		c.match("substr(action, 1, ?) = ?", len(q.Kind)+1, q.Kind+".")
 	}
 	if q.Partner != "" {
-		n := strings.Count(ofPartner, "?1p")
-		args := make([]any, n)
-		for i := range args {
-			args[i] = q.Partner
-		}
-		c.match(strings.ReplaceAll(ofPartner, "?1p", "?"), args...)
+		c.concerns(q.Partner)
 	}
 	if !q.From.IsZero() {
 		c.match("at >= ?", stamp(q.From))

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"countersign.dev/internal/partner"
 )
 
-const documentColumns = "SELECT kind, id, ifnull(partner_id, ''), environment, state, ifnull(alias, ''), created_at, body FROM document"
+const documentColumns = "SELECT kind, id, coalesce(partner_id, ''), environment, state, coalesce(alias, ''), created_at, body FROM document"
 
 func scanDocument(row scanner) (d partner.Document, err error) {
 	var created int64

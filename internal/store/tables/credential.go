@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"countersign.dev/internal/partner"
 )
 
-const credentialColumns = `SELECT id, partner_id, environment, kind, key_id, ifnull(login, ''), generation, failures,
+const credentialColumns = `SELECT id, partner_id, environment, kind, key_id, coalesce(login, ''), generation, failures,
 	locked_at, revoked_at, created_at, client_keys FROM credential`
 
 func scanCredential(row scanner) (c partner.Credential, err error) {
@@ -29,7 +29,7 @@ type owned struct {
 	partner.Version
 }
 
-const versionColumns = `SELECT credential_id, number, sealed, ifnull(hash, ''), not_before, not_after, by_partner FROM version`
+const versionColumns = `SELECT credential_id, number, sealed, coalesce(hash, ''), not_before, not_after, by_partner FROM version`
 
 func scanVersion(row scanner) (v owned, err error) {
 	var before, after int64
@@ -45,11 +45,11 @@ func (t *Tx) Credential(id string) (partner.Credential, bool, error) {
 
 // CredentialByName finds a credential by what travels on the wire: its key id or its login.
 func (t *Tx) CredentialByName(wire string) (partner.Credential, bool, error) {
-	return t.credential(credentialColumns+" WHERE key_id = ?1 OR login = ?1", wire)
+	return t.credential(credentialColumns+" WHERE key_id = ? OR login = ?", wire, wire)
 }
 
-func (t *Tx) credential(query, arg string) (partner.Credential, bool, error) {
-	c, found, err := one(t, "read credential", scanCredential, query, arg)
+func (t *Tx) credential(query string, args ...any) (partner.Credential, bool, error) {
+	c, found, err := one(t, "read credential", scanCredential, query, args...)
 	if err != nil || !found {
 		return c, false, err
 	}
@@ -142,7 +142,7 @@ func (t *Tx) putVersion(credentialID string, v partner.Version) error {
 	return t.exec("write version", `INSERT INTO version
 		(credential_id, number, sealed, hash, not_before, not_after, by_partner) VALUES (?, ?, ?, nullif(?, ''), ?, ?, ?)
 		ON CONFLICT (credential_id, number) DO UPDATE SET not_before = excluded.not_before, not_after = excluded.not_after`,
-		credentialID, v.Number, sealed, v.Hash, stamp(v.NotBefore), stamp(v.NotAfter), v.ByPartner)
+		credentialID, v.Number, sealed, v.Hash, stamp(v.NotBefore), stamp(v.NotAfter), flag(v.ByPartner))
 }
 
 // PutFailures sets the count of failures of a credential. It is the one change that needs no change row.

@@ -1,4 +1,4 @@
-package sqlite
+package tables
 
 import (
 	"countersign.dev/internal/audit"
@@ -16,8 +16,10 @@ const sealingColumns = "SELECT environment, id, sealed, created_at, retired_at F
 
 // SealingKeys lists the sealing keys of one environment, or all, by environment and id.
 func (t *Tx) SealingKeys(environment string) ([]partner.SealingKey, error) {
-	return list(t, "list sealing keys", scanSealingKey, sealingColumns+`
-		WHERE ?1 = '' OR environment = ?1 ORDER BY environment, id`, environment)
+	if environment == "" {
+		return list(t, "list sealing keys", scanSealingKey, sealingColumns+" ORDER BY environment, id")
+	}
+	return list(t, "list sealing keys", scanSealingKey, sealingColumns+" WHERE environment = ? ORDER BY id", environment)
 }
 
 // PutSealingKey adds a sealing key or sets when it was retired; the key itself stays as it is.
