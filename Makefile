@@ -4,7 +4,7 @@
 GO     ?= go
 export GOTOOLCHAIN ?= local
 
-.PHONY: build dev test unit e2e bench bench-peers fuzz docs clean
+.PHONY: build dev test unit e2e screenshots bench bench-peers fuzz docs
 
 build: ## the static binary, bin/countersign
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/countersign ./cmd/countersign
@@ -20,6 +20,9 @@ unit: ## vet and unit tests only
 
 e2e: ## the real binary from outside only
 	@sh scripts/test.sh e2e
+
+screenshots: ## docs/screenshots, remade from a running `countersign dev` in Chromium
+	COUNTERSIGN_SCREENSHOTS=docs/screenshots $(GO) test -count=1 -timeout 10m -run InABrowser ./e2e
 
 bench: ## every figure of docs/benchmarks.md but search; SECTION="decide sdk": these only (scripts/bench.sh lists them)
 	@sh scripts/bench.sh $(SECTION)
@@ -37,6 +40,3 @@ docs: ## rewrite the tables that are made from the code
 	$(GO) test ./cmd/countersign -run Reference -update
 	$(GO) generate ./api
 	$(GO) test ./internal/edge/admin -run Reference -update
-
-clean:
-	rm -rf bin

@@ -83,6 +83,12 @@ func (c *Client) RegisterApply(ctx context.Context, params RegisterApplyParams, 
 	return ask[Applied](ctx, c, q)
 }
 
+// Attention is GET /v1/attention: What needs a person now.
+func (c *Client) Attention(ctx context.Context) (Answer[Attention], error) {
+	q := newRequest("GET", "/v1/attention")
+	return ask[Attention](ctx, c, q)
+}
+
 // BreakGlassList is GET /v1/break-glass: List break-glass codes.
 func (c *Client) BreakGlassList(ctx context.Context) (Answer[BreakGlassPage], error) {
 	q := newRequest("GET", "/v1/break-glass")
@@ -135,6 +141,13 @@ func (c *Client) ChangeExport(ctx context.Context, params ChangeExportParams) (S
 	q.query("from", params.From)
 	q.query("to", params.To)
 	return c.stream(ctx, q)
+}
+
+// ChangeGet is GET /v1/changes/{seq}: Get one change by its number.
+func (c *Client) ChangeGet(ctx context.Context, seq string) (Answer[Change], error) {
+	q := newRequest("GET", "/v1/changes/{seq}")
+	q.path("seq", seq)
+	return ask[Change](ctx, c, q)
 }
 
 // CheckpointList is GET /v1/checkpoints: The signed checkpoints of both records, as text.
@@ -312,11 +325,35 @@ func (c *Client) DecisionExport(ctx context.Context, params DecisionExportParams
 	return c.stream(ctx, q)
 }
 
+// DecisionTail is GET /v1/decisions/tail: Follow the decision record as it is written.
+func (c *Client) DecisionTail(ctx context.Context, params DecisionTailParams) (Stream, error) {
+	q := newRequest("GET", "/v1/decisions/tail")
+	q.query("environment", params.Environment)
+	q.query("partner", params.Partner)
+	q.query("credential", params.Credential)
+	q.query("api", params.API)
+	q.query("reason", params.Reason)
+	q.query("warning", params.Warning)
+	q.query("shadow", params.Shadow)
+	q.query("decision", params.Decision)
+	q.query("address", params.Address)
+	q.query("after", params.After)
+	q.header("Last-Event-ID", params.LastEventID)
+	return c.stream(ctx, q)
+}
+
 // DecisionWhy is GET /v1/decisions/{request_id}: Why was I refused?.
 func (c *Client) DecisionWhy(ctx context.Context, requestID InPathRequestID) (Answer[Story], error) {
 	q := newRequest("GET", "/v1/decisions/{request_id}")
 	q.path("request_id", requestID)
 	return ask[Story](ctx, c, q)
+}
+
+// DecisionExplanation is GET /v1/decisions/{request_id}/explanation: What is wrong with the signature of a refused request.
+func (c *Client) DecisionExplanation(ctx context.Context, requestID InPathRequestID) (Answer[Explanation], error) {
+	q := newRequest("GET", "/v1/decisions/{request_id}/explanation")
+	q.path("request_id", requestID)
+	return ask[Explanation](ctx, c, q)
 }
 
 // EndpointList is GET /v1/endpoints: List webhook endpoints.
@@ -402,6 +439,13 @@ func (c *Client) SealingKeyRotate(ctx context.Context, environment InPathEnviron
 	q.header("Prefer", params.Prefer)
 	q.json(body)
 	return ask[Changed](ctx, c, q)
+}
+
+// LastCalls is GET /v1/last-calls: When partners called last.
+func (c *Client) LastCalls(ctx context.Context, params LastCallsParams) (Answer[LastCalls], error) {
+	q := newRequest("GET", "/v1/last-calls")
+	q.query("partners", params.Partners)
+	return ask[LastCalls](ctx, c, q)
 }
 
 // LimitList is GET /v1/limits: List limits.
@@ -577,6 +621,59 @@ func (c *Client) LimitSet(ctx context.Context, partner InPathPartner, params Lim
 	q.header("Prefer", params.Prefer)
 	q.json(body)
 	return ask[LimitChanged](ctx, c, q)
+}
+
+// MemberList is GET /v1/partners/{partner}/members: List the people of a partner who may sign in at the portal.
+func (c *Client) MemberList(ctx context.Context, partner InPathPartner) (Answer[MemberPage], error) {
+	q := newRequest("GET", "/v1/partners/{partner}/members")
+	q.path("partner", partner)
+	return ask[MemberPage](ctx, c, q)
+}
+
+// MemberInvite is POST /v1/partners/{partner}/members: Invite somebody of a partner to the portal, with a one-time link.
+func (c *Client) MemberInvite(ctx context.Context, partner InPathPartner, params MemberInviteParams, body MemberInvite) (Answer[MemberChanged], error) {
+	q := newRequest("POST", "/v1/partners/{partner}/members")
+	q.path("partner", partner)
+	q.header("Idempotency-Key", params.IdempotencyKey)
+	q.header("Prefer", params.Prefer)
+	q.json(body)
+	return ask[MemberChanged](ctx, c, q)
+}
+
+// MemberDisable is POST /v1/partners/{partner}/members/{member}/disable: End the sessions of a member and let nobody in by its name.
+func (c *Client) MemberDisable(ctx context.Context, partner InPathPartner, member InPathMember, params MemberDisableParams, body Act) (Answer[MemberChanged], error) {
+	q := newRequest("POST", "/v1/partners/{partner}/members/{member}/disable")
+	q.path("partner", partner)
+	q.path("member", member)
+	q.header("Idempotency-Key", params.IdempotencyKey)
+	q.header("Prefer", params.Prefer)
+	q.header("If-Match", params.IfMatch)
+	q.json(body)
+	return ask[MemberChanged](ctx, c, q)
+}
+
+// MemberEnable is POST /v1/partners/{partner}/members/{member}/enable: Let a disabled member in again.
+func (c *Client) MemberEnable(ctx context.Context, partner InPathPartner, member InPathMember, params MemberEnableParams, body Act) (Answer[MemberChanged], error) {
+	q := newRequest("POST", "/v1/partners/{partner}/members/{member}/enable")
+	q.path("partner", partner)
+	q.path("member", member)
+	q.header("Idempotency-Key", params.IdempotencyKey)
+	q.header("Prefer", params.Prefer)
+	q.header("If-Match", params.IfMatch)
+	q.json(body)
+	return ask[MemberChanged](ctx, c, q)
+}
+
+// MemberReinvite is POST /v1/partners/{partner}/members/{member}/invite: A new one-time link for a member, who proves anew who it is.
+func (c *Client) MemberReinvite(ctx context.Context, partner InPathPartner, member InPathMember, params MemberReinviteParams, body Act) (Answer[MemberChanged], error) {
+	q := newRequest("POST", "/v1/partners/{partner}/members/{member}/invite")
+	q.path("partner", partner)
+	q.path("member", member)
+	q.header("Idempotency-Key", params.IdempotencyKey)
+	q.header("Prefer", params.Prefer)
+	q.header("If-Match", params.IfMatch)
+	q.json(body)
+	return ask[MemberChanged](ctx, c, q)
 }
 
 // PartnerNetworks is GET /v1/partners/{partner}/networks: The network rules of one partner.
@@ -777,6 +874,14 @@ func (c *Client) PartnerUnlock(ctx context.Context, partner InPathPartner, param
 	return ask[Unlocked](ctx, c, q)
 }
 
+// PartnerUsage is GET /v1/partners/{partner}/usage: How a partner calls: counts, last use of each version, addresses really seen.
+func (c *Client) PartnerUsage(ctx context.Context, partner InPathPartner, params PartnerUsageParams) (Answer[PartnerUsage], error) {
+	q := newRequest("GET", "/v1/partners/{partner}/usage")
+	q.path("partner", partner)
+	q.query("last", params.Last)
+	return ask[PartnerUsage](ctx, c, q)
+}
+
 // ProposalList is GET /v1/proposals: List proposals, the newest first.
 func (c *Client) ProposalList(ctx context.Context, params ProposalListParams) (Answer[ProposalPage], error) {
 	q := newRequest("GET", "/v1/proposals")
@@ -859,6 +964,19 @@ func (c *Client) ProposalWithdraw(ctx context.Context, proposal InPathProposal, 
 	return ask[ProposalChanged](ctx, c, q)
 }
 
+// RecordList is GET /v1/records: How far both records were verified, and what vouches for them.
+func (c *Client) RecordList(ctx context.Context) (Answer[RecordPage], error) {
+	q := newRequest("GET", "/v1/records")
+	return ask[RecordPage](ctx, c, q)
+}
+
+// RecordVerify is POST /v1/records/{record}/verify: Verify a record again, from its first line.
+func (c *Client) RecordVerify(ctx context.Context, record string) (Answer[Record], error) {
+	q := newRequest("POST", "/v1/records/{record}/verify")
+	q.path("record", record)
+	return ask[Record](ctx, c, q)
+}
+
 // ReviewList is GET /v1/reviews: Reviews, those that wait for somebody first.
 func (c *Client) ReviewList(ctx context.Context, params ReviewListParams) (Answer[ReviewPage], error) {
 	q := newRequest("GET", "/v1/reviews")
@@ -932,6 +1050,15 @@ func (c *Client) SettingsApprovals(ctx context.Context, params SettingsApprovals
 	q.header("Prefer", params.Prefer)
 	q.json(body)
 	return ask[ApprovalsChanged](ctx, c, q)
+}
+
+// Traffic is GET /v1/traffic: Requests, refusals by reason and latency over time.
+func (c *Client) Traffic(ctx context.Context, params TrafficParams) (Answer[Traffic], error) {
+	q := newRequest("GET", "/v1/traffic")
+	q.query("last", params.Last)
+	q.query("environment", params.Environment)
+	q.query("api", params.API)
+	return ask[Traffic](ctx, c, q)
 }
 
 // WebhookSources is GET /v1/webhook-sources: From where webhooks come.

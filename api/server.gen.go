@@ -26,6 +26,8 @@ type Server interface {
 	AccountReinvite(w http.ResponseWriter, r *http.Request, account InPathAccount, params AccountReinviteParams)
 	// RegisterApply answers POST /v1/apply: Make the register what a declarative file says.
 	RegisterApply(w http.ResponseWriter, r *http.Request, params RegisterApplyParams)
+	// Attention answers GET /v1/attention: What needs a person now.
+	Attention(w http.ResponseWriter, r *http.Request)
 	// BreakGlassList answers GET /v1/break-glass: List break-glass codes.
 	BreakGlassList(w http.ResponseWriter, r *http.Request)
 	// BreakGlassMake answers POST /v1/break-glass: Make a break-glass code; it is shown once.
@@ -36,6 +38,8 @@ type Server interface {
 	ChangeList(w http.ResponseWriter, r *http.Request, params ChangeListParams)
 	// ChangeExport answers GET /v1/changes/export: Export the record of changes.
 	ChangeExport(w http.ResponseWriter, r *http.Request, params ChangeExportParams)
+	// ChangeGet answers GET /v1/changes/{seq}: Get one change by its number.
+	ChangeGet(w http.ResponseWriter, r *http.Request, seq string)
 	// CheckpointList answers GET /v1/checkpoints: The signed checkpoints of both records, as text.
 	CheckpointList(w http.ResponseWriter, r *http.Request, params CheckpointListParams)
 	// CredentialList answers GET /v1/credentials: List credentials, in the order of their ids.
@@ -68,8 +72,12 @@ type Server interface {
 	DecisionList(w http.ResponseWriter, r *http.Request, params DecisionListParams)
 	// DecisionExport answers GET /v1/decisions/export: Export decisions.
 	DecisionExport(w http.ResponseWriter, r *http.Request, params DecisionExportParams)
+	// DecisionTail answers GET /v1/decisions/tail: Follow the decision record as it is written.
+	DecisionTail(w http.ResponseWriter, r *http.Request, params DecisionTailParams)
 	// DecisionWhy answers GET /v1/decisions/{request_id}: Why was I refused?.
 	DecisionWhy(w http.ResponseWriter, r *http.Request, requestID InPathRequestID)
+	// DecisionExplanation answers GET /v1/decisions/{request_id}/explanation: What is wrong with the signature of a refused request.
+	DecisionExplanation(w http.ResponseWriter, r *http.Request, requestID InPathRequestID)
 	// EndpointList answers GET /v1/endpoints: List webhook endpoints.
 	EndpointList(w http.ResponseWriter, r *http.Request, params EndpointListParams)
 	// EndpointRemove answers DELETE /v1/endpoints/{endpoint}: Take a webhook endpoint away.
@@ -88,6 +96,8 @@ type Server interface {
 	SealingKeyDrop(w http.ResponseWriter, r *http.Request, environment InPathEnvironment, params SealingKeyDropParams)
 	// SealingKeyRotate answers POST /v1/environments/{environment}/sealing-keys/rotate: Seal access tokens with a new key.
 	SealingKeyRotate(w http.ResponseWriter, r *http.Request, environment InPathEnvironment, params SealingKeyRotateParams)
+	// LastCalls answers GET /v1/last-calls: When partners called last.
+	LastCalls(w http.ResponseWriter, r *http.Request, params LastCallsParams)
 	// LimitList answers GET /v1/limits: List limits.
 	LimitList(w http.ResponseWriter, r *http.Request, params LimitListParams)
 	// LimitRemove answers DELETE /v1/limits/{limit_id}: Take a limit away.
@@ -128,6 +138,16 @@ type Server interface {
 	PartnerLimits(w http.ResponseWriter, r *http.Request, partner InPathPartner, params PartnerLimitsParams)
 	// LimitSet answers PUT /v1/partners/{partner}/limits: Set the limit of one scope.
 	LimitSet(w http.ResponseWriter, r *http.Request, partner InPathPartner, params LimitSetParams)
+	// MemberList answers GET /v1/partners/{partner}/members: List the people of a partner who may sign in at the portal.
+	MemberList(w http.ResponseWriter, r *http.Request, partner InPathPartner)
+	// MemberInvite answers POST /v1/partners/{partner}/members: Invite somebody of a partner to the portal, with a one-time link.
+	MemberInvite(w http.ResponseWriter, r *http.Request, partner InPathPartner, params MemberInviteParams)
+	// MemberDisable answers POST /v1/partners/{partner}/members/{member}/disable: End the sessions of a member and let nobody in by its name.
+	MemberDisable(w http.ResponseWriter, r *http.Request, partner InPathPartner, member InPathMember, params MemberDisableParams)
+	// MemberEnable answers POST /v1/partners/{partner}/members/{member}/enable: Let a disabled member in again.
+	MemberEnable(w http.ResponseWriter, r *http.Request, partner InPathPartner, member InPathMember, params MemberEnableParams)
+	// MemberReinvite answers POST /v1/partners/{partner}/members/{member}/invite: A new one-time link for a member, who proves anew who it is.
+	MemberReinvite(w http.ResponseWriter, r *http.Request, partner InPathPartner, member InPathMember, params MemberReinviteParams)
 	// PartnerNetworks answers GET /v1/partners/{partner}/networks: The network rules of one partner.
 	PartnerNetworks(w http.ResponseWriter, r *http.Request, partner InPathPartner, params PartnerNetworksParams)
 	// NetworkAllow answers POST /v1/partners/{partner}/networks: Allow a prefix or a country.
@@ -162,6 +182,8 @@ type Server interface {
 	ReviewWithdraw(w http.ResponseWriter, r *http.Request, partner InPathPartner, environment InPathEnvironment, params ReviewWithdrawParams)
 	// PartnerUnlock answers POST /v1/partners/{partner}/unlock: Let all locked credentials of a partner authenticate again.
 	PartnerUnlock(w http.ResponseWriter, r *http.Request, partner InPathPartner, params PartnerUnlockParams)
+	// PartnerUsage answers GET /v1/partners/{partner}/usage: How a partner calls: counts, last use of each version, addresses really seen.
+	PartnerUsage(w http.ResponseWriter, r *http.Request, partner InPathPartner, params PartnerUsageParams)
 	// ProposalList answers GET /v1/proposals: List proposals, the newest first.
 	ProposalList(w http.ResponseWriter, r *http.Request, params ProposalListParams)
 	// ProposalGet answers GET /v1/proposals/{proposal}: One proposal.
@@ -180,6 +202,10 @@ type Server interface {
 	ProposalWhatIf(w http.ResponseWriter, r *http.Request, proposal InPathProposal, params ProposalWhatIfParams)
 	// ProposalWithdraw answers POST /v1/proposals/{proposal}/withdraw: Take one's own proposal back.
 	ProposalWithdraw(w http.ResponseWriter, r *http.Request, proposal InPathProposal, params ProposalWithdrawParams)
+	// RecordList answers GET /v1/records: How far both records were verified, and what vouches for them.
+	RecordList(w http.ResponseWriter, r *http.Request)
+	// RecordVerify answers POST /v1/records/{record}/verify: Verify a record again, from its first line.
+	RecordVerify(w http.ResponseWriter, r *http.Request, record string)
 	// ReviewList answers GET /v1/reviews: Reviews, those that wait for somebody first.
 	ReviewList(w http.ResponseWriter, r *http.Request, params ReviewListParams)
 	// ServiceList answers GET /v1/service-accounts: List service accounts.
@@ -198,6 +224,8 @@ type Server interface {
 	ApprovalsGet(w http.ResponseWriter, r *http.Request)
 	// SettingsApprovals answers PUT /v1/settings/approvals: Set how many approvals a change needs.
 	SettingsApprovals(w http.ResponseWriter, r *http.Request, params SettingsApprovalsParams)
+	// Traffic answers GET /v1/traffic: Requests, refusals by reason and latency over time.
+	Traffic(w http.ResponseWriter, r *http.Request, params TrafficParams)
 	// WebhookSources answers GET /v1/webhook-sources: From where webhooks come.
 	WebhookSources(w http.ResponseWriter, r *http.Request)
 	// WhatIf answers POST /v1/what-if: Who would be cut off, and who let in.
@@ -305,6 +333,9 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 			}
 			s.RegisterApply(w, r, params)
 		},
+		"attention": func(w http.ResponseWriter, r *http.Request) {
+			s.Attention(w, r)
+		},
 		"breakGlassList": func(w http.ResponseWriter, r *http.Request) {
 			s.BreakGlassList(w, r)
 		},
@@ -366,6 +397,16 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 				return
 			}
 			s.ChangeExport(w, r, params)
+		},
+		"changeGet": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var seq string
+			b.path("seq", &seq)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.ChangeGet(w, r, seq)
 		},
 		"checkpointList": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
@@ -593,6 +634,26 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 			}
 			s.DecisionExport(w, r, params)
 		},
+		"decisionTail": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var params DecisionTailParams
+			b.query("environment", &params.Environment)
+			b.query("partner", &params.Partner)
+			b.query("credential", &params.Credential)
+			b.query("api", &params.API)
+			b.query("reason", &params.Reason)
+			b.query("warning", &params.Warning)
+			b.query("shadow", &params.Shadow)
+			b.query("decision", &params.Decision)
+			b.query("address", &params.Address)
+			b.query("after", &params.After)
+			b.header("Last-Event-ID", &params.LastEventID)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.DecisionTail(w, r, params)
+		},
 		"decisionWhy": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
 			var requestID InPathRequestID
@@ -602,6 +663,16 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 				return
 			}
 			s.DecisionWhy(w, r, requestID)
+		},
+		"decisionExplanation": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var requestID InPathRequestID
+			b.path("request_id", &requestID)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.DecisionExplanation(w, r, requestID)
 		},
 		"endpointList": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
@@ -709,6 +780,16 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 				return
 			}
 			s.SealingKeyRotate(w, r, environment, params)
+		},
+		"lastCalls": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var params LastCallsParams
+			b.query("partners", &params.Partners)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.LastCalls(w, r, params)
 		},
 		"limitList": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
@@ -924,6 +1005,77 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 				return
 			}
 			s.LimitSet(w, r, partner, params)
+		},
+		"memberList": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var partner InPathPartner
+			b.path("partner", &partner)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.MemberList(w, r, partner)
+		},
+		"memberInvite": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var partner InPathPartner
+			b.path("partner", &partner)
+			var params MemberInviteParams
+			b.header("Idempotency-Key", &params.IdempotencyKey)
+			b.header("Prefer", &params.Prefer)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.MemberInvite(w, r, partner, params)
+		},
+		"memberDisable": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var partner InPathPartner
+			b.path("partner", &partner)
+			var member InPathMember
+			b.path("member", &member)
+			var params MemberDisableParams
+			b.header("Idempotency-Key", &params.IdempotencyKey)
+			b.header("Prefer", &params.Prefer)
+			b.header("If-Match", &params.IfMatch)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.MemberDisable(w, r, partner, member, params)
+		},
+		"memberEnable": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var partner InPathPartner
+			b.path("partner", &partner)
+			var member InPathMember
+			b.path("member", &member)
+			var params MemberEnableParams
+			b.header("Idempotency-Key", &params.IdempotencyKey)
+			b.header("Prefer", &params.Prefer)
+			b.header("If-Match", &params.IfMatch)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.MemberEnable(w, r, partner, member, params)
+		},
+		"memberReinvite": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var partner InPathPartner
+			b.path("partner", &partner)
+			var member InPathMember
+			b.path("member", &member)
+			var params MemberReinviteParams
+			b.header("Idempotency-Key", &params.IdempotencyKey)
+			b.header("Prefer", &params.Prefer)
+			b.header("If-Match", &params.IfMatch)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.MemberReinvite(w, r, partner, member, params)
 		},
 		"partnerNetworks": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
@@ -1176,6 +1328,18 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 			}
 			s.PartnerUnlock(w, r, partner, params)
 		},
+		"partnerUsage": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var partner InPathPartner
+			b.path("partner", &partner)
+			var params PartnerUsageParams
+			b.query("last", &params.Last)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.PartnerUsage(w, r, partner, params)
+		},
 		"proposalList": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
 			var params ProposalListParams
@@ -1285,6 +1449,19 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 			}
 			s.ProposalWithdraw(w, r, proposal, params)
 		},
+		"recordList": func(w http.ResponseWriter, r *http.Request) {
+			s.RecordList(w, r)
+		},
+		"recordVerify": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var record string
+			b.path("record", &record)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.RecordVerify(w, r, record)
+		},
 		"reviewList": func(w http.ResponseWriter, r *http.Request) {
 			b := binder{r: r}
 			var params ReviewListParams
@@ -1372,6 +1549,18 @@ func Routes(s Server, bad func(http.ResponseWriter, *http.Request, error)) map[s
 				return
 			}
 			s.SettingsApprovals(w, r, params)
+		},
+		"traffic": func(w http.ResponseWriter, r *http.Request) {
+			b := binder{r: r}
+			var params TrafficParams
+			b.query("last", &params.Last)
+			b.query("environment", &params.Environment)
+			b.query("api", &params.API)
+			if b.err != nil {
+				bad(w, r, b.err)
+				return
+			}
+			s.Traffic(w, r, params)
 		},
 		"webhookSources": func(w http.ResponseWriter, r *http.Request) {
 			s.WebhookSources(w, r)

@@ -29,6 +29,48 @@ func (e AccountState) Valid() bool {
 	}
 }
 
+// Defines values for AttentionItemKind.
+const (
+	AttentionItemKindBreakGlassOpen    AttentionItemKind = "break_glass_open"
+	AttentionItemKindCredentialExpires AttentionItemKind = "credential_expires"
+	AttentionItemKindCredentialLocked  AttentionItemKind = "credential_locked"
+	AttentionItemKindLinesLost         AttentionItemKind = "lines_lost"
+	AttentionItemKindNodeBehind        AttentionItemKind = "node_behind"
+	AttentionItemKindProposalWaiting   AttentionItemKind = "proposal_waiting"
+	AttentionItemKindRecordFaulty      AttentionItemKind = "record_faulty"
+	AttentionItemKindRefusalsRise      AttentionItemKind = "refusals_rise"
+	AttentionItemKindReviewWaiting     AttentionItemKind = "review_waiting"
+	AttentionItemKindSecretWaiting     AttentionItemKind = "secret_waiting"
+)
+
+// Valid indicates whether the value is a known member of the AttentionItemKind enum.
+func (e AttentionItemKind) Valid() bool {
+	switch e {
+	case AttentionItemKindBreakGlassOpen:
+		return true
+	case AttentionItemKindCredentialExpires:
+		return true
+	case AttentionItemKindCredentialLocked:
+		return true
+	case AttentionItemKindLinesLost:
+		return true
+	case AttentionItemKindNodeBehind:
+		return true
+	case AttentionItemKindProposalWaiting:
+		return true
+	case AttentionItemKindRecordFaulty:
+		return true
+	case AttentionItemKindRefusalsRise:
+		return true
+	case AttentionItemKindReviewWaiting:
+		return true
+	case AttentionItemKindSecretWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for BreakGlassState.
 const (
 	BreakGlassStateEnded   BreakGlassState = "ended"
@@ -119,6 +161,27 @@ func (e EndpointState) Valid() bool {
 	}
 }
 
+// Defines values for MemberState.
+const (
+	MemberStateActive   MemberState = "active"
+	MemberStateDisabled MemberState = "disabled"
+	MemberStateInvited  MemberState = "invited"
+)
+
+// Valid indicates whether the value is a known member of the MemberState enum.
+func (e MemberState) Valid() bool {
+	switch e {
+	case MemberStateActive:
+		return true
+	case MemberStateDisabled:
+		return true
+	case MemberStateInvited:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProposalState.
 const (
 	ProposalStateApplied   ProposalState = "applied"
@@ -164,6 +227,48 @@ func (e ProposedAPIAddresses) Valid() bool {
 	case ProposedAPIAddressesOptional:
 		return true
 	case ProposedAPIAddressesRequired:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordKind.
+const (
+	RecordKindChanges   RecordKind = "changes"
+	RecordKindDecisions RecordKind = "decisions"
+)
+
+// Valid indicates whether the value is a known member of the RecordKind enum.
+func (e RecordKind) Valid() bool {
+	switch e {
+	case RecordKindChanges:
+		return true
+	case RecordKindDecisions:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RecordState.
+const (
+	RecordStateFaulty     RecordState = "faulty"
+	RecordStateRunning    RecordState = "running"
+	RecordStateUnverified RecordState = "unverified"
+	RecordStateVerified   RecordState = "verified"
+)
+
+// Valid indicates whether the value is a known member of the RecordState enum.
+func (e RecordState) Valid() bool {
+	switch e {
+	case RecordStateFaulty:
+		return true
+	case RecordStateRunning:
+		return true
+	case RecordStateUnverified:
+		return true
+	case RecordStateVerified:
 		return true
 	default:
 		return false
@@ -410,6 +515,75 @@ func (e DecisionExportParamsDecision) Valid() bool {
 	}
 }
 
+// Defines values for DecisionTailParamsDecision.
+const (
+	DecisionTailParamsDecisionAdmit  DecisionTailParamsDecision = "admit"
+	DecisionTailParamsDecisionAllow  DecisionTailParamsDecision = "allow"
+	DecisionTailParamsDecisionFinal  DecisionTailParamsDecision = "final"
+	DecisionTailParamsDecisionGap    DecisionTailParamsDecision = "gap"
+	DecisionTailParamsDecisionRefuse DecisionTailParamsDecision = "refuse"
+)
+
+// Valid indicates whether the value is a known member of the DecisionTailParamsDecision enum.
+func (e DecisionTailParamsDecision) Valid() bool {
+	switch e {
+	case DecisionTailParamsDecisionAdmit:
+		return true
+	case DecisionTailParamsDecisionAllow:
+		return true
+	case DecisionTailParamsDecisionFinal:
+		return true
+	case DecisionTailParamsDecisionGap:
+		return true
+	case DecisionTailParamsDecisionRefuse:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PartnerUsageParamsLast.
+const (
+	PartnerUsageParamsLastN24H PartnerUsageParamsLast = "24h"
+	PartnerUsageParamsLastN30D PartnerUsageParamsLast = "30d"
+	PartnerUsageParamsLastN7D  PartnerUsageParamsLast = "7d"
+)
+
+// Valid indicates whether the value is a known member of the PartnerUsageParamsLast enum.
+func (e PartnerUsageParamsLast) Valid() bool {
+	switch e {
+	case PartnerUsageParamsLastN24H:
+		return true
+	case PartnerUsageParamsLastN30D:
+		return true
+	case PartnerUsageParamsLastN7D:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TrafficParamsLast.
+const (
+	TrafficParamsLastN1H  TrafficParamsLast = "1h"
+	TrafficParamsLastN24H TrafficParamsLast = "24h"
+	TrafficParamsLastN7D  TrafficParamsLast = "7d"
+)
+
+// Valid indicates whether the value is a known member of the TrafficParamsLast enum.
+func (e TrafficParamsLast) Valid() bool {
+	switch e {
+	case TrafficParamsLastN1H:
+		return true
+	case TrafficParamsLastN24H:
+		return true
+	case TrafficParamsLastN7D:
+		return true
+	default:
+		return false
+	}
+}
+
 // Account defines model for Account.
 type Account struct {
 	CreatedAt  time.Time `json:"created_at"`
@@ -568,6 +742,43 @@ type ApprovalsPut struct {
 	Settings     int                    `json:"settings"`
 }
 
+// Attention defines model for Attention.
+type Attention struct {
+	At time.Time `json:"at"`
+
+	// Items The gravest and oldest first
+	Items []AttentionItem `json:"items"`
+
+	// More How many further ones are not listed
+	More int `json:"more"`
+}
+
+// AttentionItem defines model for AttentionItem.
+type AttentionItem struct {
+	API string `json:"api,omitempty,omitzero"`
+
+	// At Since when, or when it happens
+	At           time.Time `json:"at,omitempty,omitzero"`
+	Count        int64     `json:"count,omitempty,omitzero"`
+	CredentialID string    `json:"credential_id,omitempty,omitzero"`
+	Environment  string    `json:"environment,omitempty,omitzero"`
+
+	// Grave It stops somebody, or a record, now
+	Grave       bool              `json:"grave"`
+	Kind        AttentionItemKind `json:"kind"`
+	PartnerID   string            `json:"partner_id,omitempty,omitzero"`
+	PartnerName string            `json:"partner_name,omitempty,omitzero"`
+	ProposalID  string            `json:"proposal_id,omitempty,omitzero"`
+	Reason      string            `json:"reason,omitempty,omitzero"`
+	Text        string            `json:"text"`
+
+	// Usual refusals_rise: what the same span had before, on average
+	Usual float32 `json:"usual,omitempty,omitzero"`
+}
+
+// AttentionItemKind defines model for AttentionItem.Kind.
+type AttentionItemKind string
+
 // BreakGlass defines model for BreakGlass.
 type BreakGlass struct {
 	CreatedAt time.Time       `json:"created_at"`
@@ -676,7 +887,9 @@ type ClientKeys struct {
 
 // Comment defines model for Comment.
 type Comment struct {
-	Text string `json:"text"`
+	// Shared On a review: the partner's members read it at the portal. Without it, it is for operators alone
+	Shared bool   `json:"shared,omitempty,omitzero"`
+	Text   string `json:"text"`
 }
 
 // CommentChanged defines model for CommentChanged.
@@ -967,6 +1180,19 @@ type EnvironmentPage struct {
 	Items []Environment `json:"items"`
 }
 
+// EnvironmentUsage defines model for EnvironmentUsage.
+type EnvironmentUsage struct {
+	Allowed     int64  `json:"allowed"`
+	Environment string `json:"environment"`
+
+	// LastAt To the minute; absent: none in this span
+	LastAt  time.Time `json:"last_at,omitempty,omitzero"`
+	Refused int64     `json:"refused"`
+
+	// Versions Of requests that proved them
+	Versions []VersionUsage `json:"versions"`
+}
+
 // Evidence defines model for Evidence.
 type Evidence struct {
 	AddedAt     time.Time `json:"added_at"`
@@ -1023,6 +1249,16 @@ type Example struct {
 	RequestID string    `json:"request_id"`
 }
 
+// Explanation defines model for Explanation.
+type Explanation struct {
+	// At When the request was refused
+	At time.Time `json:"at"`
+
+	// Report As `countersign explain -o json` writes it
+	Report    json.RawMessage `json:"report"`
+	RequestID string          `json:"request_id"`
+}
+
 // Failure Why an approved change could not be made
 type Failure struct {
 	At  time.Time `json:"at"`
@@ -1047,6 +1283,31 @@ type Handshake struct {
 
 // ItemID defines model for ItemId.
 type ItemID = string
+
+// LastCall defines model for LastCall.
+type LastCall struct {
+	// Allowed At least one of that minute was let in
+	Allowed bool `json:"allowed"`
+
+	// At To the minute
+	At          time.Time `json:"at"`
+	Environment string    `json:"environment"`
+	PartnerID   string    `json:"partner_id"`
+}
+
+// LastCalls defines model for LastCalls.
+type LastCalls struct {
+	// Faults Why somebody may have called later, or at all; absent: nothing is missing
+	Faults []string   `json:"faults,omitempty,omitzero"`
+	Items  []LastCall `json:"items"`
+}
+
+// Latency Of whole requests that were let in, in microseconds; right to 3.2 %; 0 where there were none
+type Latency struct {
+	P50Us int64 `json:"p50_us"`
+	P95Us int64 `json:"p95_us"`
+	P99Us int64 `json:"p99_us"`
+}
 
 // Limit defines model for Limit.
 type Limit struct {
@@ -1113,6 +1374,57 @@ type Me struct {
 	Permissions []string `json:"permissions"`
 	Roles       []string `json:"roles"`
 	SessionID   string   `json:"session_id,omitempty,omitzero"`
+}
+
+// Member defines model for Member.
+type Member struct {
+	CreatedAt    time.Time `json:"created_at"`
+	DisabledAt   time.Time `json:"disabled_at,omitempty,omitzero"`
+	Etag         string    `json:"etag"`
+	ID           string    `json:"id"`
+	InvitedUntil time.Time `json:"invited_until,omitempty,omitzero"`
+	Login        string    `json:"login"`
+	Name         string    `json:"name"`
+	PartnerID    string    `json:"partner_id"`
+
+	// Passkeys Their names
+	Passkeys          []string    `json:"passkeys,omitempty,omitzero"`
+	RecoveryCodesLeft int         `json:"recovery_codes_left"`
+	SignedInAt        time.Time   `json:"signed_in_at,omitempty,omitzero"`
+	State             MemberState `json:"state"`
+}
+
+// MemberState defines model for Member.State.
+type MemberState string
+
+// MemberChanged defines model for MemberChanged.
+type MemberChanged struct {
+	// Confirmed With Prefer: wait: whether every node serves the revision
+	Confirmed *bool `json:"confirmed,omitempty"`
+
+	// Link The one-time link, shown once
+	Link      string             `json:"link,omitempty,omitzero"`
+	LinkUntil time.Time          `json:"link_until,omitempty,omitzero"`
+	Member    Member             `json:"member"`
+	Nodes     []NodeConfirmation `json:"nodes,omitempty,omitzero"`
+
+	// Repeated It had been done before, with this Idempotency-Key; secrets are left out
+	Repeated bool `json:"repeated,omitempty,omitzero"`
+
+	// Revision Of the register after the change
+	Revision int64 `json:"revision"`
+}
+
+// MemberInvite defines model for MemberInvite.
+type MemberInvite struct {
+	Login  string `json:"login"`
+	Name   string `json:"name,omitempty,omitzero"`
+	Reason Reason `json:"reason,omitempty,omitzero"`
+}
+
+// MemberPage defines model for MemberPage.
+type MemberPage struct {
+	Items []Member `json:"items"`
 }
 
 // Network defines model for Network.
@@ -1246,6 +1558,14 @@ type PartnerID = string
 type PartnerPage struct {
 	Items []Partner `json:"items"`
 	Next  string    `json:"next,omitempty,omitzero"`
+}
+
+// PartnerUsage defines model for PartnerUsage.
+type PartnerUsage struct {
+	Environments []EnvironmentUsage `json:"environments"`
+	Faults       []string           `json:"faults"`
+	From         time.Time          `json:"from"`
+	To           time.Time          `json:"to"`
 }
 
 // Passkey defines model for Passkey.
@@ -1492,6 +1812,53 @@ type ReasonCount struct {
 	Reason string `json:"reason"`
 }
 
+// Record defines model for Record.
+type Record struct {
+	// Faults The first ones, in words
+	Faults []string   `json:"faults"`
+	Kind   RecordKind `json:"kind"`
+
+	// Lines How many there are now
+	Lines int64 `json:"lines"`
+
+	// Name changes, or decisions and what tells several apart
+	Name string `json:"name"`
+
+	// Notes What is not proven, and what the record says of itself
+	Notes []string `json:"notes"`
+
+	// Sealed Up to which one a signed checkpoint vouches; 0: none does
+	Sealed   int64     `json:"sealed"`
+	SealedAt time.Time `json:"sealed_at,omitempty,omitzero"`
+
+	// SealedBy Id of the checkpoint key
+	SealedBy string `json:"sealed_by,omitempty,omitzero"`
+
+	// SealedIn Where the book of checkpoints is
+	SealedIn string `json:"sealed_in,omitempty,omitzero"`
+
+	// State unverified: not since this process began
+	State RecordState `json:"state"`
+
+	// Verified Up to which one the chain was verified
+	Verified   int64     `json:"verified"`
+	VerifiedAt time.Time `json:"verified_at,omitempty,omitzero"`
+
+	// Whole From its first line, not only what is new since the verification before
+	Whole bool `json:"whole,omitempty,omitzero"`
+}
+
+// RecordKind defines model for Record.Kind.
+type RecordKind string
+
+// RecordState unverified: not since this process began
+type RecordState string
+
+// RecordPage defines model for RecordPage.
+type RecordPage struct {
+	Items []Record `json:"items"`
+}
+
 // Rehearsal defines model for Rehearsal.
 type Rehearsal struct {
 	ByToken    VersionUse `json:"by_token,omitempty,omitzero"`
@@ -1571,7 +1938,10 @@ type ReviewComment struct {
 	By    string    `json:"by"`
 	ID    string    `json:"id"`
 	Round int       `json:"round"`
-	Text  string    `json:"text"`
+
+	// Shared The partner's members read it; what they write, by `member:`, they read without it
+	Shared bool   `json:"shared,omitempty,omitzero"`
+	Text   string `json:"text"`
 }
 
 // ReviewFile defines model for ReviewFile.
@@ -1886,6 +2256,50 @@ type SystemFacts struct {
 	TLSCalls int64     `json:"tls_calls"`
 }
 
+// Traffic defines model for Traffic.
+type Traffic struct {
+	// Faults What could not be read: the numbers are too low
+	Faults []string  `json:"faults"`
+	From   time.Time `json:"from"`
+
+	// Lost Lines that the record itself says are missing
+	Lost        int64           `json:"lost"`
+	Series      []TrafficSeries `json:"series"`
+	StepSeconds int             `json:"step_seconds"`
+	To          time.Time       `json:"to"`
+}
+
+// TrafficPoint defines model for TrafficPoint.
+type TrafficPoint struct {
+	Allowed int64 `json:"allowed"`
+
+	// At Begin of the step
+	At time.Time `json:"at"`
+
+	// Latency Of whole requests that were let in, in microseconds; right to 3.2 %; 0 where there were none
+	Latency Latency `json:"latency"`
+	Refused int64   `json:"refused"`
+}
+
+// TrafficSeries defines model for TrafficSeries.
+type TrafficSeries struct {
+	Allowed int64 `json:"allowed"`
+
+	// API Empty: requests that reached no API
+	API         string `json:"api"`
+	BytesIn     int64  `json:"bytes_in"`
+	BytesOut    int64  `json:"bytes_out"`
+	Environment string `json:"environment"`
+
+	// Latency Of whole requests that were let in, in microseconds; right to 3.2 %; 0 where there were none
+	Latency Latency        `json:"latency"`
+	Points  []TrafficPoint `json:"points"`
+
+	// Reasons Why requests were refused, or failed behind the door; the most frequent first
+	Reasons []ReasonCount `json:"reasons"`
+	Refused int64         `json:"refused"`
+}
+
 // Unlocked defines model for Unlocked.
 type Unlocked struct {
 	// Confirmed With Prefer: wait: whether every node serves the revision
@@ -1909,6 +2323,17 @@ type Version struct {
 	NotAfter  time.Time `json:"not_after,omitempty,omitzero"`
 	NotBefore time.Time `json:"not_before,omitempty,omitzero"`
 	Number    int       `json:"number"`
+}
+
+// VersionUsage defines model for VersionUsage.
+type VersionUsage struct {
+	Addresses     []string  `json:"addresses"`
+	Allowed       int64     `json:"allowed"`
+	CredentialID  string    `json:"credential_id"`
+	LastAt        time.Time `json:"last_at"`
+	MoreAddresses bool      `json:"more_addresses,omitempty,omitzero"`
+	Refused       int64     `json:"refused"`
+	Version       int       `json:"version"`
 }
 
 // VersionUse defines model for VersionUse.
@@ -2021,6 +2446,9 @@ type InPathItem = ItemID
 
 // InPathLimitID defines model for InPathLimitId.
 type InPathLimitID = RowID
+
+// InPathMember defines model for InPathMember.
+type InPathMember = RowID
 
 // InPathNetwork defines model for InPathNetwork.
 type InPathNetwork = RowID
@@ -2442,6 +2870,45 @@ type DecisionExportParamsFormat string
 // DecisionExportParamsDecision defines parameters for DecisionExport.
 type DecisionExportParamsDecision string
 
+// DecisionTailParams defines parameters for DecisionTail.
+type DecisionTailParams struct {
+	// Environment Only of this environment
+	Environment EnvironmentName `form:"environment,omitempty" json:"environment,omitempty,omitzero"`
+
+	// Partner Row identity
+	Partner string `form:"partner,omitempty" json:"partner,omitempty,omitzero"`
+
+	// Credential Row identity
+	Credential string `form:"credential,omitempty" json:"credential,omitempty,omitzero"`
+
+	// API Name of the API
+	API string `form:"api,omitempty" json:"api,omitempty,omitzero"`
+
+	// Reason A reason of the closed list
+	Reason string `form:"reason,omitempty" json:"reason,omitempty,omitzero"`
+
+	// Warning One of the line's warnings
+	Warning string `form:"warning,omitempty" json:"warning,omitempty,omitzero"`
+
+	// Shadow What the shadow profile found
+	Shadow string `form:"shadow,omitempty" json:"shadow,omitempty,omitzero"`
+
+	// Decision Which lines; final: allow or refuse
+	Decision DecisionTailParamsDecision `form:"decision,omitempty" json:"decision,omitempty,omitzero"`
+
+	// Address An address or a prefix
+	Address string `form:"address,omitempty" json:"address,omitempty,omitzero"`
+
+	// After The place behind which to go on, for a program that cannot set a header; Last-Event-ID counts more
+	After string `form:"after,omitempty" json:"after,omitempty,omitzero"`
+
+	// LastEventID The place behind which to go on; absent: from now
+	LastEventID string `json:"Last-Event-ID,omitempty,omitzero"`
+}
+
+// DecisionTailParamsDecision defines parameters for DecisionTail.
+type DecisionTailParamsDecision string
+
 // EndpointListParams defines parameters for EndpointList.
 type EndpointListParams struct {
 	// After The `next` of the page before
@@ -2518,6 +2985,12 @@ type SealingKeyRotateParams struct {
 
 	// Prefer `wait=N`: wait up to N seconds for every node (RFC 7240)
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// LastCallsParams defines parameters for LastCalls.
+type LastCallsParams struct {
+	// Partners Row identities with commas between them, at most 200
+	Partners string `form:"partners" json:"partners"`
 }
 
 // LimitListParams defines parameters for LimitList.
@@ -2673,6 +3146,51 @@ type LimitSetParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// MemberInviteParams defines parameters for MemberInvite.
+type MemberInviteParams struct {
+	// IdempotencyKey 1 to 200 visible ASCII characters, of your choice
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer `wait=N`: wait up to N seconds for every node (RFC 7240)
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+}
+
+// MemberDisableParams defines parameters for MemberDisable.
+type MemberDisableParams struct {
+	// IdempotencyKey 1 to 200 visible ASCII characters, of your choice
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer `wait=N`: wait up to N seconds for every node (RFC 7240)
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+
+	// IfMatch The ETag that the change is meant for
+	IfMatch IfMatchMay `json:"If-Match,omitempty,omitzero"`
+}
+
+// MemberEnableParams defines parameters for MemberEnable.
+type MemberEnableParams struct {
+	// IdempotencyKey 1 to 200 visible ASCII characters, of your choice
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer `wait=N`: wait up to N seconds for every node (RFC 7240)
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+
+	// IfMatch The ETag that the change is meant for
+	IfMatch IfMatchMay `json:"If-Match,omitempty,omitzero"`
+}
+
+// MemberReinviteParams defines parameters for MemberReinvite.
+type MemberReinviteParams struct {
+	// IdempotencyKey 1 to 200 visible ASCII characters, of your choice
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty,omitzero"`
+
+	// Prefer `wait=N`: wait up to N seconds for every node (RFC 7240)
+	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
+
+	// IfMatch The ETag that the change is meant for
+	IfMatch IfMatchMay `json:"If-Match,omitempty,omitzero"`
+}
+
 // PartnerNetworksParams defines parameters for PartnerNetworks.
 type PartnerNetworksParams struct {
 	// Environment Only of this environment
@@ -2820,6 +3338,15 @@ type PartnerUnlockParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// PartnerUsageParams defines parameters for PartnerUsage.
+type PartnerUsageParams struct {
+	// Last Span of time, up to now
+	Last PartnerUsageParamsLast `form:"last,omitempty" json:"last,omitempty,omitzero"`
+}
+
+// PartnerUsageParamsLast defines parameters for PartnerUsage.
+type PartnerUsageParamsLast string
+
 // ProposalListParams defines parameters for ProposalList.
 type ProposalListParams struct {
 	// After The `next` of the page before
@@ -2943,6 +3470,21 @@ type SettingsApprovalsParams struct {
 	Prefer Prefer `json:"Prefer,omitempty,omitzero"`
 }
 
+// TrafficParams defines parameters for Traffic.
+type TrafficParams struct {
+	// Last Span of time, up to now
+	Last TrafficParamsLast `form:"last" json:"last"`
+
+	// Environment Only of this environment
+	Environment EnvironmentName `form:"environment,omitempty" json:"environment,omitempty,omitzero"`
+
+	// API Name of the API
+	API string `form:"api,omitempty" json:"api,omitempty,omitzero"`
+}
+
+// TrafficParamsLast defines parameters for Traffic.
+type TrafficParamsLast string
+
 // AccountInviteJSONRequestBody defines body for AccountInvite for application/json ContentType.
 type AccountInviteJSONRequestBody = AccountInvite
 
@@ -3020,6 +3562,18 @@ type EndpointAddJSONRequestBody = EndpointAdd
 
 // LimitSetJSONRequestBody defines body for LimitSet for application/json ContentType.
 type LimitSetJSONRequestBody = LimitSet
+
+// MemberInviteJSONRequestBody defines body for MemberInvite for application/json ContentType.
+type MemberInviteJSONRequestBody = MemberInvite
+
+// MemberDisableJSONRequestBody defines body for MemberDisable for application/json ContentType.
+type MemberDisableJSONRequestBody = Act
+
+// MemberEnableJSONRequestBody defines body for MemberEnable for application/json ContentType.
+type MemberEnableJSONRequestBody = Act
+
+// MemberReinviteJSONRequestBody defines body for MemberReinvite for application/json ContentType.
+type MemberReinviteJSONRequestBody = Act
 
 // NetworkAllowJSONRequestBody defines body for NetworkAllow for application/json ContentType.
 type NetworkAllowJSONRequestBody = NetworkAllow

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -176,16 +177,31 @@ func (s *session) publicURL() string {
 		return ""
 	}
 	a := s.at.config.Admin
-	if a.PublicURL != nil {
-		return a.PublicURL.String()
+	return s.urlOf("the operators' plane", a.PublicURL, a.Listen, a.TLS != nil)
+}
+
+// portalURL is where people of partners reach this installation's portal, as far as a configuration says it.
+func (s *session) portalURL() string {
+	if s.at.config == nil || s.at.config.Portal == nil {
+		s.out.note("no configuration with the partners' portal (portal) was found: put its address before the link's path")
+		return ""
+	}
+	p := s.at.config.Portal
+	return s.urlOf("the partners' portal", p.PublicURL, p.Listen, p.TLS != nil)
+}
+
+// urlOf is the address of one of our own listeners for browsers.
+func (s *session) urlOf(what string, public *url.URL, listen string, encrypted bool) string {
+	if public != nil {
+		return public.String()
 	}
 	scheme := "http"
-	if a.TLS != nil {
+	if encrypted {
 		scheme = "https"
 	}
-	_, port, err := net.SplitHostPort(a.Listen)
+	_, port, err := net.SplitHostPort(listen)
 	if err != nil || port == "0" {
-		s.out.note("the configuration does not tell the port of the operators' plane: the server's log does")
+		s.out.note("the configuration does not tell the port of %s: the server's log does", what)
 		port = "PORT"
 	}
 	return scheme + "://localhost:" + port

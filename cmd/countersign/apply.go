@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"countersign.dev/internal/audit"
-	"countersign.dev/internal/config/document"
+	"countersign.dev/internal/desired"
 	"countersign.dev/internal/registry"
 	"github.com/spf13/cobra"
 )
@@ -51,12 +51,12 @@ a mistake is told with its line and column. The same file again changes nothing.
 			if err != nil {
 				return err
 			}
-			desired, places, err := parseDesired(a.name(), text)
+			want, file, err := parseDesired(a.name(), text)
 			if err != nil {
 				return refusedFile(err)
 			}
-			desired.Prune, desired.ClosePruned = a.prune || a.closeUnnamed, a.closeUnnamed
-			work := func(s *session) error { return located(s.apply(c, o, desired, a.dryRun), a.name(), places) }
+			want.Prune, want.ClosePruned = a.prune || a.closeUnnamed, a.closeUnnamed
+			work := func(s *session) error { return located(s.apply(c, o, want, a.dryRun), a.name(), file) }
 			if a.dryRun {
 				return o.read(c, work)
 			}
@@ -90,7 +90,7 @@ func (a *applyOptions) read(in io.Reader) ([]byte, error) {
 		defer f.Close()
 		in = f
 	}
-	text, err := io.ReadAll(io.LimitReader(in, int64(applyBounds.Bytes)+1)) // one byte more: the parser says that it is too large
+	text, err := io.ReadAll(io.LimitReader(in, int64(desired.OfCommand().Bytes)+1)) // one byte more: the parser says that it is too large
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", a.name(), err)
 	}
@@ -103,12 +103,12 @@ func refusedFile(err error) error {
 }
 
 // apply shows what is, or would be, different. Closing somebody is asked for before anything is done.
-func (s *session) apply(c *cobra.Command, o *operator, desired registry.Desired, dryRun bool) error {
+func (s *session) apply(c *cobra.Command, o *operator, want registry.Desired, dryRun bool) error {
 	planned, err := s.Revision(s.ctx)
 	if err != nil {
 		return err
 	}
-	plan, err := s.Apply(s.ctx, s.actor, desired, true)
+	plan, err := s.Apply(s.ctx, s.actor, want, true)
 	if err != nil {
 		return err
 	}
@@ -124,7 +124,7 @@ func (s *session) apply(c *cobra.Command, o *operator, desired registry.Desired,
 			return hinted{errors.Join(errors.New("the register was changed meanwhile; nothing was applied"), err), "look at the plan again: the question was about another one"}
 		}
 	}
-	done, err := s.Apply(s.ctx, s.actor, desired, false)
+	done, err := s.Apply(s.ctx, s.actor, want, false)
 	if err != nil {
 		return err
 	}
@@ -201,24 +201,17 @@ func (o *output) tint(sign, line string) string {
 }
 
 // located puts line and column into an error of the registry that names items of the file.
-func located(err error, file string, places map[string]*document.Node) error {
+func located(err error, name string, file desired.File) error {
 	var refused *registry.ApplyError
 	if !errors.As(err, &refused) {
 		return err
 	}
-	var problems document.Problems
+	var problems desired.Problems
 	for _, item := range refused.Items {
-		problem := document.Problem{File: file, Message: item.Err.Error()}
-		for path := item.Path; path != ""; path = path[:max(strings.LastIndexByte(path, '.'), 0)] {
-			if at := places[path]; at != nil {
-				problem.Line, problem.Column = at.Line, at.Column
-				break
-			}
-		}
-		problems = append(problems, problem)
+		problems = append(problems, file.Locate("/desired/"+item.Path, item.Err.Error()))
 	}
 	if refused.More > 0 {
-		problems = append(problems, document.Problem{File: file, Message: fmt.Sprintf("and %d problems more", refused.More)})
+		problems = append(problems, desired.Problem{File: name, Message: fmt.Sprintf("and %d problems more", refused.More)})
 	}
 	return refusedFile(problems)
 }

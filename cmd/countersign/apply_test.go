@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"countersign.dev/internal/config/document"
+	"countersign.dev/internal/desired"
 	"countersign.dev/internal/registry"
 )
 
@@ -24,16 +24,16 @@ func FuzzApplyFile(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		desired, places, err := parseDesired("file", text)
+		want, file, err := parseDesired("file", text)
 		if err != nil {
-			problems, ok := err.(document.Problems)
-			if !ok || len(problems) == 0 || len(problems) > maxProblems+1 || len(desired.Partners) != 0 {
-				t.Fatalf("%T with %d partners: %v", err, len(desired.Partners), err)
+			problems, ok := err.(desired.Problems)
+			if !ok || len(problems) == 0 || len(want.Partners) != 0 {
+				t.Fatalf("%T with %d partners: %v", err, len(want.Partners), err)
 			}
 			return
 		}
-		for i, p := range desired.Partners {
-			if p.Name == "" || places[fmt.Sprintf("partners[%d]", i)] == nil {
+		for i, p := range want.Partners {
+			if p.Name == "" || file.Locate(fmt.Sprintf("/desired/partners[%d]", i), "m").Line == 0 {
 				t.Fatalf("partner %d: %+v has no name or no place", i, p)
 			}
 			for _, e := range p.Environments {
@@ -121,13 +121,35 @@ func TestRule35AMisspeltKeyChangesNothing(t *testing.T) {
 		"partners: [{name: A, name: B}]":                                                      `"name"`,
 		"partners: [{name: A, environments: {e: {networks: null}}}]":                          "networks is a list",
 		"partners: [{name: A, closed: yes}]":                                                  "true or false is expected",
-		"partners: [{name: A, environments: {e: {limits: [{rate: 1/s, burst: 0}]}}}]":         "a whole number of at least 1",
-		"partners: [{name: A, environments: {e: {limits: [{daily: 99999999999999999999}]}}}]": "a whole number of at least 1",
+		"partners: [{name: A, environments: {e: {limits: [{rate: 1/s, burst: 0}]}}}]":         "a whole number from 1 to 1000000 is expected",
+		"partners: [{name: A, environments: {e: {limits: [{daily: 99999999999999999999}]}}}]": "a whole number from 1 to 1000000000000 is expected",
 		"{}": "the file needs partners",
 	} {
-		desired, _, err := parseDesired("f", []byte(text))
-		if err == nil || !strings.Contains(err.Error(), want) || len(desired.Partners) > 0 {
+		got, _, err := parseDesired("f", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) || len(got.Partners) > 0 {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
+	}
+}
+
+// TestTheCommandTakesALongerFileThanAPage: one reader, and bounds of their own.
+func TestTheCommandTakesALongerFileThanAPage(t *testing.T) {
+	text := []byte(manyPartners(10_000, -1))
+	if _, err := desired.Parse("f", text, desired.OfPage()); err == nil {
+		t.Errorf("a page takes %d bytes", len(text))
+	}
+	want, file, err := parseDesired("f", text)
+	if err != nil || len(want.Partners) != 10_000 {
+		t.Fatalf("%d partners, %v", len(want.Partners), err)
+	}
+	last := want.Partners[9_999].Environments[0]
+	if last.Networks[0].Prefix.String() != "10.39.15.0/24" || last.Networks[1].API != "card" || last.Networks[2].Country != "DE" || last.Limits != nil {
+		t.Errorf("%+v", last)
+	}
+	if at := file.Locate("/desired/partners[9999].environments[0].networks[2]", "m").String(); at != fmt.Sprintf("f:%d:13: m", 1+7*10_000) {
+		t.Error(at)
+	}
+	if _, _, err := parseDesired("f", make([]byte, desired.OfCommand().Bytes+1)); err == nil {
+		t.Error("the command takes a file beyond its bound")
 	}
 }

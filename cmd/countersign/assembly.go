@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"countersign.dev/internal/audit/inspect"
 	"countersign.dev/internal/edge/gateway"
 	"countersign.dev/internal/edge/ops"
 	"countersign.dev/internal/edge/tokens"
@@ -43,17 +44,20 @@ type assembly struct {
 	derived  derived
 	captures captureStores
 	recall   *recall
-	chores   atomic.Pointer[chores]              // nil before they began
-	book     func(record string) ([]byte, error) // the signed book of a record; nil: there is none
+	looks    *looks                                   // with recall
+	vouch    func(record, scope string) *inspect.Book // the book of checkpoints of a record; nil: nothing is signed
+	chores   atomic.Pointer[chores]                   // nil before they began
+	book     func(record string) ([]byte, error)      // the signed book of a record; nil: there is none
 	endings  endings
 	counts   planeCounts
 	ops      *listening
-	plane    *planeFront            // guarded by mu; nil: there is none
-	planeAt  atomic.Pointer[string] // its URL
+	plane    surfaceSlot // of operators
+	portal   surfaceSlot // of partners
 	checks   []check
 
 	current  atomic.Pointer[generation]
 	open     atomic.Pointer[map[string][]string] // addresses of the open listeners, by environment
+	relays   atomic.Pointer[map[string]*front]   // the listener that relayed calls take, by environment
 	mu       sync.Mutex                          // guards fronts, and one put at a time
 	fronts   map[string]*front
 	leaving  sync.WaitGroup // fronts that a blueprint took away
@@ -126,19 +130,17 @@ func (a *assembly) put(ctx context.Context, b *blueprint) error {
 		return err
 	}
 	opened, err := a.openFronts(g)
-	var front *planeFront
-	var made *plane
-	var fresh bool
+	var surfaces []*opening
 	if err == nil {
-		front, made, fresh, err = a.openPlane(g)
+		surfaces, err = a.openSurfaces(g)
 	}
 	if err == nil {
 		err = a.follower.adopt(ctx, g.decider, func() {
 			a.exchangeFor(g, opened)
-			a.exchangePlane(front, made)
+			a.exchangeSurfaces(surfaces)
 		})
-		if err != nil && fresh {
-			err = errors.Join(err, front.listener.Close())
+		if err != nil {
+			err = errors.Join(err, closeFresh(surfaces))
 		}
 	}
 	if err != nil {
@@ -173,6 +175,7 @@ func (a *assembly) exchangeFor(g *generation, opened map[string]*front) {
 		}
 	}
 	a.noteAddresses()
+	a.noteRelays(g)
 	if old != nil {
 		old.retire()
 	}

@@ -21,6 +21,7 @@ type blueprint struct {
 	lameduck  time.Duration // how long readiness says no before the listeners stop to accept
 
 	plane        *planePrint                     // nil: there is no listener for operators
+	portal       *portalPrint                    // nil: there is none for partners
 	reviews      map[string]partner.ReviewPolicy // by environment; nil: nothing is asked
 	retireSilent time.Duration                   // 0: versions are retired by hand alone
 	warnBefore   time.Duration                   // 0: nobody is told of versions that end
@@ -43,6 +44,7 @@ type apiPrint struct {
 	api      *access.API
 	upstream upstream.Config
 	source   *profilePrint // nil: its refused requests are not kept
+	told     *toldProfile  // nil: partners are not told of its profile
 	ownHost  bool          // the upstream gets its own Host, also where callers name one of the environment's
 }
 

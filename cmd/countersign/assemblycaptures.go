@@ -49,9 +49,12 @@ type captureStores struct {
 	turn  *turnstile.Turnstile // one search at a time, over all stores
 	queue chan queuedCapture
 
-	mu     sync.Mutex // guards stores and rings
+	mu     sync.Mutex // guards what follows
 	stores map[captureKey]*captureStore
 	rings  map[string]*secret.Ring // by environment
+	owners owners
+
+	explained explanations // for operators
 
 	kept, dropped, failed atomic.Uint64
 }

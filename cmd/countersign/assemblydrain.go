@@ -26,6 +26,7 @@ func (a *assembly) drain(behind ...*listening) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	defer a.tellDrain(ctx, limit)()
+	surfaces := a.departing()
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	var failures []error
@@ -40,10 +41,7 @@ func (a *assembly) drain(behind ...*listening) error {
 	}
 	all.Wait()
 	a.leaving.Wait()
-	if a.plane != nil {
-		behind = append(behind, a.plane.listening)
-	}
-	for _, l := range append(behind, a.ops) {
+	for _, l := range append(append(surfaces, behind...), a.ops) {
 		failures = append(failures, a.drainListening(ctx, l))
 	}
 	return errors.Join(failures...)

@@ -79,6 +79,11 @@ func (k *captureStores) keep(ctx context.Context, q queuedCapture) {
 	switch err := q.from.store.Keep(o, &q.Request); {
 	case err == nil:
 		k.kept.Add(1)
+		if q.Credential == "" {
+			k.mu.Lock()
+			k.owners.note(q.ID, o.Credential)
+			k.mu.Unlock()
+		}
 	case errors.Is(err, captures.ErrFull):
 		k.dropped.Add(1)
 	case k.failed.Add(1) == 1:

@@ -25,7 +25,7 @@ type generation struct {
 	doors     map[string]*door // by doorPrint.key
 	doers     []upstream.Doer
 	countries access.Countries // nil: there is no table
-	plane     *plane           // nil: there is none for operators
+	surfaces  []*surface       // behind listeners for people
 
 	users atomic.Int64 // requests; below zero once it is retired
 	once  sync.Once
@@ -80,8 +80,8 @@ func (g *generation) retire() {
 }
 
 func (g *generation) close() {
-	if g.plane != nil {
-		g.plane.close(g.a)
+	for _, one := range g.surfaces {
+		one.close(g.a)
 	}
 	for _, doer := range g.doers {
 		if err := doer.Close(); err != nil {

@@ -98,6 +98,9 @@ func (k *keepers) keepOnly(g *generation) {
 	if p := g.blueprint.plane; p != nil && p.tls != nil {
 		used[keeperKey(p.tls.files, "")] = true
 	}
+	if p := g.blueprint.portal; p != nil && p.tls != nil {
+		used[keeperKey(p.tls.files, "")] = true
+	}
 	for key, one := range k.tls {
 		if !used[key] {
 			one.end()

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
 	"countersign.dev/internal/edge/admin"
@@ -14,14 +11,8 @@ import (
 	"countersign.dev/internal/webhook"
 )
 
-// planeTick is how often the plane writes down what it has gathered.
-const planeTick = 5 * time.Second
-
-// planeClosing is how long it may take at the end to write that down.
-const planeClosing = 5 * time.Second
-
 // planeHandler makes what stands behind the operators' listener.
-func (a *assembly) planeHandler(g *generation, made *plane) error {
+func (a *assembly) planeHandler(g *generation, made *surface) error {
 	p := g.blueprint.plane
 	calls, err := webhook.New(webhook.Config{Allow: p.webhooks.Allow, Sources: p.webhooks.SourceAddresses, Plain: p.plainEndpoints, Now: a.now, Rand: rand.Reader})
 	if err != nil {
@@ -31,50 +22,28 @@ func (a *assembly) planeHandler(g *generation, made *plane) error {
 	if err != nil {
 		return err
 	}
+	beside := &planePages{signIn: pages}
 	cfg := admin.Config{
-		Registry: a.register, Authenticate: pages.Authenticate, SignIn: pages, Questions: a.recall.engine, Decisions: []admin.Decisions{a.recall.archive},
+		Registry: a.register, Authenticate: pages.Authenticate, SignIn: beside, Questions: a.recall.engine, Decisions: []admin.Decisions{a.recall.archive},
+		Traffic: a.looks.sums, Records: a.looks.records,
+		Still: a.stillSignedIn, Tails: a.recall.tails, Explanations: &a.captures,
 		Checkpoints: a.book, Webhooks: calls, Nodes: a.nodes, Environments: func() []admin.Environment { return a.planeEnvironments(g.blueprint) },
-		Link:      func(token string) string { return signin.Link(made.url, token) },
+		Link: func(token string) string { return signin.Link(made.url, token) }, MemberLink: a.memberLink,
 		PublicURL: made.url, Loopback: p.loopback(), Now: a.now, Rand: rand.Reader, Log: a.log, Count: a.metrics.Admin,
 	}
+	a.watch()
 	server, err := admin.New(cfg)
 	if err != nil {
 		return err
 	}
-	made.Handler, made.server, made.pages = server, server, pages
-	ctx, end := context.WithCancel(a.life)
-	made.end = end
-	a.running.Go(func() {
-		ticker := time.NewTicker(planeTick)
-		defer ticker.Stop()
-		server.Maintain(ctx, ticker.C)
-	})
-	a.running.Go(func() {
-		ticker := time.NewTicker(planeTick)
-		defer ticker.Stop()
-		pages.Maintain(ctx, ticker.C)
-	})
+	if beside.console, err = a.newConsole(server); err != nil {
+		return err
+	}
+	made.Handler, made.depart = server, server.EndTails
+	made.closers = []func(context.Context) error{server.Close, pages.Close}
+	made.beside(a, server.Maintain)
+	made.beside(a, pages.Maintain)
 	return nil
-}
-
-// close ends a plane behind which no request runs any more.
-func (m *plane) close(a *assembly) {
-	if m.server == nil {
-		return
-	}
-	m.end()
-	ctx, cancel := context.WithTimeout(context.Background(), planeClosing)
-	defer cancel()
-	if err := errors.Join(m.server.Close(ctx), m.pages.Close(ctx)); err != nil {
-		a.log.Error("refused attempts were not all written down", "cause", err.Error())
-	}
-}
-
-// loopback reports whether only this machine reaches the listener, so that its own names are good enough.
-func (p *planePrint) loopback() bool {
-	host, _, err := net.SplitHostPort(p.address)
-	ip, bad := netip.ParseAddr(host)
-	return err == nil && (host == "localhost" || bad == nil && ip.Unmap().IsLoopback())
 }
 
 // planeEnvironments are the environments of a blueprint, with what their reviews ask for.

@@ -62,12 +62,18 @@ func (a *assembly) certificatesInTime() error {
 	return errors.Join(failures...)
 }
 
-// planeCertificate fails where that of the operators' plane is past its end: operators cannot connect, callers can.
+// planeCertificate fails where that of the operators' plane or of the partners' portal is past its end: people cannot connect,
+// callers can.
 func (a *assembly) planeCertificate() error {
-	if g := a.current.Load(); g != nil && g.plane != nil {
-		return a.inTime(g.plane.files)
+	g := a.current.Load()
+	if g == nil {
+		return nil
 	}
-	return nil
+	var failures []error
+	for _, one := range g.surfaces {
+		failures = append(failures, a.inTime(one.files))
+	}
+	return errors.Join(failures...)
 }
 
 // inTime fails where a certificate of files is past its end; nil has none.
@@ -146,7 +152,8 @@ type servedState struct {
 	Revision    uint64 `json:"revision"`
 	At          string `json:"at"`
 	Ops         string `json:"ops"`
-	Admin       string `json:"admin"` // where the operators' plane is; empty: this server has none
+	Admin       string `json:"admin"`  // where the operators' plane is; empty: this server has none
+	Portal      string `json:"portal"` // where the partners' portal is; empty: this server has none
 
 	Listeners []string `json:"listeners"` // addresses that are served
 }

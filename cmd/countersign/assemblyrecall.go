@@ -14,6 +14,7 @@ import (
 type recall struct {
 	archive whatif.Archive // this server's own record, to be searched and exported
 	engine  *whatif.Engine
+	tails   *search.Tails // follow this server's own record
 }
 
 // openRecall opens it over the record and the counts that derive keeps, and over records of other servers beside it.
@@ -33,8 +34,12 @@ func (a *assembly) openRecall(record, rollups string, beside ...*besideRecord) e
 	if err != nil {
 		return err
 	}
-	a.recall = &recall{archive: whatif.Archive{Searcher: searcher, Dir: record}, engine: engine}
-	return nil
+	tails, err := a.openTails(record)
+	if err != nil {
+		return err
+	}
+	a.recall = &recall{archive: whatif.Archive{Searcher: searcher, Dir: record}, engine: engine, tails: tails}
+	return a.openLooks(record, rollups, beside)
 }
 
 // servedAPIs are those of the blueprint in force.

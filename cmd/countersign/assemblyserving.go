@@ -17,7 +17,7 @@ func servingPath(dir, environment string) string {
 // part of serving: what cannot be written is logged.
 func (a *assembly) writeServing(revision uint64) {
 	for _, environment := range a.environments {
-		text, err := json.Marshal(servedState{Environment: environment, Revision: revision, Ops: a.opsURL(), Admin: a.planeURL(), Listeners: a.addresses()[environment]}.self())
+		text, err := json.Marshal(servedState{Environment: environment, Revision: revision, Ops: a.opsURL(), Admin: a.planeURL(), Portal: a.portalURL(), Listeners: a.addresses()[environment]}.self())
 		if err == nil {
 			err = replaceFile(servingPath(a.dir, environment), append(text, '\n'))
 		}

@@ -22,7 +22,7 @@ const providerTimeout = 10 * time.Second
 // signIn makes the sign-in pages, and the one function that says in whose name a request acts.
 func (a *assembly) signIn(p *planePrint, url string) (*signin.Handler, error) {
 	cfg := signin.Config{
-		Register: a.register, PublicURL: url, Now: a.now, Passkeys: p.passkeys.Enabled, Demo: p.demo,
+		Register: a.register, PublicURL: url, Now: a.now, Passkeys: p.passkeys.Enabled, Demo: p.demo, Home: consoleHome,
 		Terms: registry.SessionTerms{Idle: p.sessions.Idle, Absolute: p.sessions.Absolute},
 		Log: func(what string, err error) {
 			a.log.Error("a sign-in could not be done", "step", what, "cause", err.Error())

@@ -24,6 +24,7 @@ type devOptions struct {
 	listenProduction    string
 	listenOps           string
 	listenAdmin         string
+	listenPortal        string
 	allowRemote         bool
 	tlsCert, tlsKey     string
 	cardUpstream        string
@@ -44,7 +45,7 @@ func newDev() *cobra.Command {
 		Short: "Serve both protocols on this machine, with a partner that is already approved",
 		Long: `Serve both protocols over TLS, in a sandbox and a production environment, in front of model upstreams.
 One partner is already reviewed and approved and has both kinds of credential in both environments. The base URLs, the
-credentials and commands to paste are printed, with a link that signs a browser on this machine in as an operator. Everything is kept in the data folder, from which one server at a time serves; a second start keeps every credential.`,
+credentials and commands to paste are printed, with two links that sign a browser on this machine in: as an operator, and as a person of the partner. Everything is kept in the data folder, from which one server at a time serves; a second start keeps every credential.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
@@ -60,7 +61,8 @@ credentials and commands to paste are printed, with a link that signs a browser 
 	f.StringVar(&o.listenSandbox, "listen-sandbox", "127.0.0.1:8443", "`ADDR` of the sandbox; port 0 takes a free one")
 	f.StringVar(&o.listenProduction, "listen-production", "127.0.0.1:9443", "`ADDR` of production; port 0 takes a free one")
 	f.StringVar(&o.listenOps, "listen-ops", "127.0.0.1:0", "`ADDR` of /livez, /readyz and /metrics")
-	f.StringVar(&o.listenAdmin, "listen-admin", "127.0.0.1:0", "`ADDR` of the operators' plane, on loopback")
+	f.StringVar(&o.listenAdmin, "listen-admin", "127.0.0.1:0", "`ADDR` of the operators' plane and console, on loopback")
+	f.StringVar(&o.listenPortal, "listen-portal", "127.0.0.1:0", "`ADDR` of the partners' portal, on loopback")
 	f.BoolVar(&o.allowRemote, "allow-remote", false, "let listeners have an address other than loopback")
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate `FILE` (PEM) instead of one from the local authority")
 	f.StringVar(&o.tlsKey, "tls-key", "", "key `FILE` (PEM) that goes with --tls-cert")
@@ -100,7 +102,10 @@ func (o *devOptions) check() error {
 	if _, err := o.networks(); err != nil {
 		return err
 	}
-	if err := o.checkPlane(); err != nil {
+	if err := checkLocal("--listen-admin", o.listenAdmin, "the operators' plane"); err != nil {
+		return err
+	}
+	if err := checkLocal("--listen-portal", o.listenPortal, "the partners' portal"); err != nil {
 		return err
 	}
 	_, err := o.trusted()

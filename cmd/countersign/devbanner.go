@@ -24,6 +24,7 @@ type banner struct {
 	CardToken                     string
 	Models                        bool
 	Admin                         readyAdmin
+	Portal                        readyPortal
 }
 
 type bannerWorld struct {
@@ -69,7 +70,7 @@ func (d *devServer) banner() ([]byte, error) {
 		return nil, err
 	}
 	r := d.ready()
-	b := banner{Data: d.dir, CA: r.CAFile, OpsURL: r.OpsURL, DecisionLog: r.DecisionLog, CardToken: sandbox.DemoCardTokenID, Admin: r.Admin,
+	b := banner{Data: d.dir, CA: r.CAFile, OpsURL: r.OpsURL, DecisionLog: r.DecisionLog, CardToken: sandbox.DemoCardTokenID, Admin: r.Admin, Portal: r.Portal,
 		Models: d.options.cardUpstream == "" && d.options.aggregationUpstream == ""}
 	for _, name := range devEnvironments {
 		e := r.Environments[name]

@@ -3,11 +3,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"net"
 	"net/netip"
-	"slices"
 	"time"
 
 	"countersign.dev/internal/config"
@@ -17,8 +14,8 @@ import (
 	"countersign.dev/internal/secret"
 )
 
-// The demo operator of dev, and its program. Neither has a proof that anybody could steal elsewhere: the link counts while this
-// server runs, and the token is one of this folder's register.
+// The demo operator of dev, and its program. Neither has a proof that anybody could steal elsewhere: the link counts once, and
+// only while this server runs, and the token is one of this folder's register.
 const (
 	demoLogin     = "demo@localhost"
 	demoService   = "dev"
@@ -33,7 +30,8 @@ type devService struct {
 
 // provisionPlane makes the demo operator and the service account, or finds them.
 func (s *devState) provisionPlane(ctx context.Context, r *registry.Registry, now time.Time) error {
-	roles := []operators.Role{operators.Viewer, operators.Operator, operators.Auditor, operators.Admin}
+	// An approver as well: what the demo member asks for waits for an operator, and there is no other one.
+	roles := []operators.Role{operators.Viewer, operators.Operator, operators.Auditor, operators.Admin, operators.Approver}
 	if _, err := r.DemoAccount(ctx, devRequester, demoLogin, roles); err != nil {
 		return fmt.Errorf("make the demo operator: %w", err)
 	}
@@ -67,28 +65,23 @@ func (d *devServer) planePrint() (*planePrint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("draw the link of the demo operator: %w", err)
 	}
-	d.demo = &signin.Demo{Token: secret.NewValue([]byte(token)), Login: demoLogin}
-	return &planePrint{address: d.options.listenAdmin, hint: "take a free port with --listen-admin 127.0.0.1:0", demo: d.demo,
-		passkeys: config.Passkeys{Enabled: true}, webhooks: config.Webhooks{Allow: loopbackNetworks()}, plainEndpoints: func(string) bool { return true }}, nil
+	d.demo = &signin.Demo{Token: secret.NewValue([]byte(token)), Login: demoLogin, Renewed: d.nextLink("operators", d.planeURL)}
+	return newPlanePrint(planePrint{surfacePrint: surfacePrint{address: d.options.listenAdmin, hint: "take a free port with --listen-admin 127.0.0.1:0"}, demo: d.demo,
+		passkeys: config.Passkeys{Enabled: true}, webhooks: config.Webhooks{Allow: loopbackNetworks()}, plainEndpoints: func(string) bool { return true }}), nil
 }
 
 func loopbackNetworks() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
+// nextLink says on standard error how to sign in once more, when a printed link was used: each counts once.
+func (d *devServer) nextLink(surface string, at func() string) func(token string) {
+	return func(token string) {
+		d.log.Info("the sign-in link was used; the next one counts once too", "surface", surface, "link", signin.Link(at(), token))
+	}
+}
+
 // signInLink is what the banner offers to a browser on this machine.
 func (d *devServer) signInLink() string {
 	return signin.Link(d.planeURL(), string(d.demo.Token.Bytes()))
-}
-
-// checkPlane refuses an address that another machine could reach: whoever has the link is an operator.
-func (o *devOptions) checkPlane() error {
-	host, _, err := net.SplitHostPort(o.listenAdmin)
-	if err != nil {
-		return hinted{fmt.Errorf("--listen-admin %s: not an address", o.listenAdmin), "write 127.0.0.1:PORT"}
-	}
-	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && slices.ContainsFunc(loopbackNetworks(), func(p netip.Prefix) bool { return p.Contains(ip) }) {
-		return nil
-	}
-	return hinted{errors.New("--listen-admin " + o.listenAdmin + ": not a loopback address"), "the operators' plane of dev is for this machine alone; countersign serve has one for others"}
 }

@@ -15,14 +15,21 @@ type ready struct {
 	OpsURL       string                      `json:"ops_url"`
 	DecisionLog  string                      `json:"decision_log"`
 	Admin        readyAdmin                  `json:"admin"`
+	Portal       readyPortal                 `json:"portal"`
 	Environments map[string]readyEnvironment `json:"environments"`
 }
 
 // readyAdmin is the operators' plane.
 type readyAdmin struct {
 	URL          string `json:"url"`
-	SignInLink   string `json:"sign_in_link"`  // for a browser on this machine, while this server runs
+	SignInLink   string `json:"sign_in_link"`  // for a browser on this machine; counts once, the next one stands in the log
 	ServiceToken string `json:"service_token"` // for programs: Authorization: Bearer
+}
+
+// readyPortal is the partners' portal.
+type readyPortal struct {
+	URL        string `json:"url"`
+	SignInLink string `json:"sign_in_link"` // for a browser on this machine; counts once, the next one stands in the log
 }
 
 type readyEnvironment struct {
@@ -46,7 +53,7 @@ type readyCard struct {
 
 func (d *devServer) ready() ready {
 	admin := readyAdmin{URL: d.planeURL(), SignInLink: d.signInLink(), ServiceToken: d.state.Service.Token}
-	r := ready{Admin: admin, CAFile: d.caFile, OpsURL: d.opsURL(), DecisionLog: d.decisionLog(), Environments: map[string]readyEnvironment{}}
+	r := ready{Admin: admin, Portal: readyPortal{URL: d.portalURL(), SignInLink: d.portalLink()}, CAFile: d.caFile, OpsURL: d.opsURL(), DecisionLog: d.decisionLog(), Environments: map[string]readyEnvironment{}}
 	for _, environment := range devEnvironments {
 		c := d.state.Environments[environment]
 		r.Environments[environment] = readyEnvironment{

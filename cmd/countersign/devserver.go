@@ -34,6 +34,8 @@ type devServer struct {
 	models []*listening
 	caFile string
 	demo   *signin.Demo // who signs in by the printed link
+
+	demoMember *signin.Demo // who does so at the portal
 }
 
 // newDevServer makes a server that has opened nothing but its log.
@@ -99,7 +101,10 @@ func (d *devServer) openRegister(ctx context.Context) error {
 	if err := d.state.provision(ctx, d.register, networks); err != nil {
 		return err
 	}
-	return d.state.provisionPlane(ctx, d.register, d.now())
+	if err := d.state.provisionPlane(ctx, d.register, d.now()); err != nil {
+		return err
+	}
+	return d.state.provisionPortal(ctx, d.register)
 }
 
 // upstreamOf is the URL that was given for the API, or that of a model upstream that is started for it.

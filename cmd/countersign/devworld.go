@@ -53,6 +53,9 @@ func (d *devServer) blueprint() (*blueprint, error) {
 	if b.plane, err = d.planePrint(); err != nil {
 		return nil, err
 	}
+	if b.portal, err = d.portalPrint(); err != nil {
+		return nil, err
+	}
 	for i, environment := range devEnvironments {
 		w := worldPrint{environment: environment, address: clientip.Config{Trusted: trusted}}
 		for _, api := range apis {
@@ -76,6 +79,9 @@ func (d *devServer) blueprint() (*blueprint, error) {
 			if err := w.keepCaptures(&capturePrint{keep: 24 * time.Hour, keys: keys}, finci); err != nil {
 				return nil, err
 			}
+		}
+		if err := w.tellProfiles(func(string) (*toldProfile, error) { return toldOf(config.Profile{Name: "finci"}) }); err != nil {
+			return nil, err
 		}
 		b.worlds = append(b.worlds, w)
 	}

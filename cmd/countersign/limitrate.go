@@ -4,29 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
-	"countersign.dev/internal/partner"
+	"countersign.dev/internal/desired"
 )
 
 var errRate = hinted{errors.New("not a rate"), `write requests per span: 50/s, 600/m, 5000/h, 100000/d or 10/30s`}
 
 // parseRate reads "50/s" or "10/30s".
 func parseRate(text string) (rate int, per time.Duration, err error) {
-	count, span, found := strings.Cut(text, "/")
-	rate, err = strconv.Atoi(count)
-	if !found || err != nil || rate < 1 || rate > partner.MaxLimitRate || strconv.Itoa(rate) != count {
-		return 0, 0, errRate
-	}
-	if span == "d" {
-		return rate, 24 * time.Hour, nil
-	}
-	if span == "s" || span == "m" || span == "h" {
-		span = "1" + span
-	}
-	per, err = time.ParseDuration(span)
-	if err != nil || per < partner.MinLimitPer || per > partner.MaxLimitPer || per%time.Second != 0 {
+	rate, per, ok := desired.ParseRate(text)
+	if !ok {
 		return 0, 0, errRate
 	}
 	return rate, per, nil

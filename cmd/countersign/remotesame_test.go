@@ -107,9 +107,9 @@ var masks = []struct {
 	find *regexp.Regexp
 	put  string
 }{
-	{regexp.MustCompile(`\b(ptn|crd|net|lim|whe|whk|evd|prp|opr|svc|bgl|ses|cmt)_[a-z2-7]{26}\b`), "${1}_ID"},
+	{regexp.MustCompile(`\b(ptn|crd|net|lim|whe|whk|evd|prp|opr|mbr|svc|bgl|ses|cmt)_[a-z2-7]{26}\b`), "${1}_ID"},
 	{regexp.MustCompile(`20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`), "TIME"},
-	{regexp.MustCompile(`\b(csat|csln|csbg|csct)_[A-Za-z0-9_-]+`), "${1}_SECRET"},
+	{regexp.MustCompile(`\b(csat|csln|csbg|csct|csml)_[A-Za-z0-9_-]+`), "${1}_SECRET"},
 	{regexp.MustCompile(`whsec_[A-Za-z0-9+/=]+`), "whsec_SECRET"},
 	{regexp.MustCompile(`("secret":"|API secret +|partner secret +)[A-Za-z0-9_-]+`), "${1}SECRET"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "DIGEST"},

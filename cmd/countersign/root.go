@@ -125,6 +125,7 @@ func newRoot() *cobra.Command {
 		newNetwork(),
 		newLimit(),
 		newEndpoint(),
+		newMember(),
 		newReview(),
 		newProposal(),
 		newWhatIf(),

@@ -20,7 +20,7 @@ import (
 // blueprint is what a configuration says about the environments that are served. It reads the files that it names, but no
 // certificate: those are watched.
 func (s *server) blueprint(cfg *config.Config) (*blueprint, error) {
-	b := &blueprint{countries: cfg.Countries.File, drain: cfg.Drain.Deadline, lameduck: cfg.Drain.Lameduck, plane: s.planeOf(cfg),
+	b := &blueprint{countries: cfg.Countries.File, drain: cfg.Drain.Deadline, lameduck: cfg.Drain.Lameduck, plane: s.planeOf(cfg), portal: s.portalOf(cfg),
 		reviews: cfg.ReviewPolicies(), retireSilent: cfg.Credentials.RetireSilent, warnBefore: cfg.Credentials.WarnBefore}
 	schemes := map[config.Profile]*scheme.Scheme{}
 	for _, name := range s.environments {
@@ -29,6 +29,9 @@ func (s *server) blueprint(cfg *config.Config) (*blueprint, error) {
 		if err == nil && e.Captures.Enabled {
 			err = w.keepCaptures(&capturePrint{keep: e.Captures.Keep, keys: cfg.KeySource(cfg.KeysOf(name))},
 				func(api string) (*profilePrint, error) { return profileOf(*e.API(api).Profile) })
+		}
+		if err == nil && b.portal != nil {
+			err = w.tellProfiles(func(api string) (*toldProfile, error) { return toldOf(*e.API(api).Profile) })
 		}
 		if err != nil {
 			return nil, fmt.Errorf("environment %s: %w", name, err)

@@ -20,13 +20,22 @@ func (s *server) planeOf(cfg *config.Config) *planePrint {
 	if a == nil || s.served != nil && !s.admin {
 		return nil
 	}
-	p := &planePrint{address: a.Listen, hint: "choose a free address for admin.listen in " + s.file + "; TLS at the same address changes with a restart", publicURL: a.PublicURL,
-		oidc: a.OIDC, passkeys: a.Passkeys, sessions: a.Sessions, webhooks: cfg.Webhooks}
-	if t := a.TLS; t != nil {
-		p.tls = &tlsPrint{files: []tlsfile.Pair{{Certificate: t.Certificate, Key: t.Key}},
-			minVersion: map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[t.MinVersion]}
+	return newPlanePrint(planePrint{oidc: a.OIDC, passkeys: a.Passkeys, sessions: a.Sessions, webhooks: cfg.Webhooks,
+		surfacePrint: surfacePrint{address: a.Listen, hint: s.surfaceHint("admin"), publicURL: a.PublicURL, tls: surfaceTLS(a.TLS)}})
+}
+
+// surfaceHint says what to do where the address of a listener for people cannot be taken.
+func (s *server) surfaceHint(key string) string {
+	return "choose a free address for " + key + ".listen in " + s.file + "; TLS at the same address changes with a restart"
+}
+
+// surfaceTLS is the policy of such a listener; nil: there is none.
+func surfaceTLS(t *config.AdminTLS) *tlsPrint {
+	if t == nil {
+		return nil
 	}
-	return p
+	return &tlsPrint{files: []tlsfile.Pair{{Certificate: t.Certificate, Key: t.Key}},
+		minVersion: map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[t.MinVersion]}
 }
 
 // maxBook bounds a book that is handed out whole: years of checkpoints every minute.

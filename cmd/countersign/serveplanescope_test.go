@@ -63,7 +63,7 @@ func TestAnEndedPlaneCertificateTakesNoCallerOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &generation{a: a, blueprint: &blueprint{}, plane: &plane{files: files}}
+	g := &generation{a: a, blueprint: &blueprint{}, surfaces: []*surface{{files: files}}}
 	a.current.Store(g)
 	if a.planeCertificate() != nil || a.certificatesInTime() != nil {
 		t.Errorf("a fresh certificate: %v, %v", a.planeCertificate(), a.certificatesInTime())

@@ -103,7 +103,7 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	if s.checkpoints != nil {
-		s.book = s.bookOf
+		s.book, s.vouch = s.bookOf, s.bookFor
 	}
 	record, rollups := s.recordConfig().Dir, filepath.Join(s.dir, "rollups"+s.scope)
 	if err := s.derive(record, rollups, s.cfg.Records.Rollups.Keep); err != nil {
@@ -171,7 +171,7 @@ func (s *server) serve(ctx context.Context) error {
 		s.ticking(courierEvery, s.couriers.run)
 	}
 	s.inBackground(func(ctx context.Context) { s.reload.run(ctx, s) }) // from here on the configuration is its own
-	s.log.Info("serving", "version", version(), "environments", s.environments, "listeners", s.addresses(), "ops", s.opsURL(), "admin", s.planeURL())
+	s.log.Info("serving", "version", version(), "environments", s.environments, "listeners", s.addresses(), "ops", s.opsURL(), "admin", s.planeURL(), "portal", s.portalURL())
 	return s.wait(ctx)
 }
 

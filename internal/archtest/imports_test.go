@@ -34,11 +34,13 @@ internal/faultfile:                                      # a leaf: the files tha
 internal/audit/checkpoint:        internal/faultfile     # anchors and keys: knows no record, only its name
 internal/audit/courier:           internal/audit/checkpoint # takes statements elsewhere over HTTP: apart, so that no record links a client
 internal/audit/segment:           internal/audit internal/audit/checkpoint internal/faultfile # the decision record; knows the line, not the door it comes from
+internal/audit/inspect:          internal/audit internal/audit/checkpoint internal/audit/segment # says when records are verified and remembers how it stood; proves nothing itself
 internal/audit/search:            internal/audit/segment # derived from segments: reads them, never writes one
 internal/audit/search/recordtest:                        # makes records for tests without the code that is tested
 internal/audit/rollup:            internal/audit/search internal/audit/segment internal/faultfile # sums of lines, derived as well
 internal/audit/stream:            internal/audit internal/audit/search internal/audit/segment # takes lines elsewhere; decides nothing
 internal/access:                  internal/partner internal/rate scheme # decides from memory; never a store, never an edge; of rate only the words
+internal/traffic:                internal/audit/rollup  # sums for pages, derived from the per-minute counts alone: never a decision line, never a store
 internal/whatif:                  internal/access internal/audit/rollup internal/audit/search internal/audit/segment internal/partner internal/rate scheme # asks the records with the code that decides; changes nothing, declares what it reads of the register, and knows no edge
 internal/registry:                internal/audit internal/operator internal/partner internal/secret internal/turnstile # declares the store that it needs
 internal/webhook:                 internal/partner internal/secret # goes out to endpoints; knows no register: what it saw is handed back
@@ -60,9 +62,14 @@ internal/country:                                        # a file format; access
 internal/edge/clientip:                                  # the only address derivation; shared by every door
 internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
 internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret internal/turnstile
-internal/edge/signin:             internal/operator internal/partner internal/registry internal/secret # who a request acts for; the pages and cookies of it
+internal/edge/signin:             internal/edge/page internal/operator internal/partner internal/registry internal/secret # who a request acts for; the pages and cookies of it
 internal/edge/ops:                internal/audit
-internal/edge/admin:              api internal/audit internal/audit/search internal/operator internal/partner internal/registry internal/secret internal/turnstile internal/whatif # the contract over the use cases; asks records, never a store
+internal/edge/page:               internal/explain       # how a page looks and what it may do in a browser; knows no noun but a report of explain, which both surfaces show
+internal/edge/page/chart:                                # a leaf: numbers become a picture and a table
+internal/edge/console:            api internal/desired internal/edge/page internal/edge/page/chart # a client of the contract: nothing of the register, a store or a record
+internal/browsertest:                                    # a leaf, for tests alone: a real browser and what is asked of a page
+internal/edge/admin:              api internal/audit internal/audit/inspect internal/audit/search internal/operator internal/partner internal/registry internal/secret internal/traffic internal/turnstile internal/whatif # the contract over the use cases; asks records, never a store
+internal/edge/portal:              internal/access internal/audit/search internal/edge/clientip internal/edge/page internal/edge/problem internal/explain internal/operator internal/partner internal/partnerfile internal/registry internal/secret internal/tester internal/traffic internal/turnstile profile scheme # pages for members: asks the register as a member, and the records for one partner; never a store
 internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture scheme # scheme and explain for captures alone: what is decided is access's
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
 internal/edge/gateway/http1:                             # HTTP/1.1 over what strict has let through: a server in the place of the standard one
@@ -73,16 +80,18 @@ internal/explain/capture:         internal/explain internal/secret scheme # the 
 internal/lint:                    profile scheme         # attacks a compiled profile; knows no server
 internal/signingproxy:            client                 # the partner's side: a handler over a client's transport
 internal/snippet:                 profile scheme         # the partner's side: text of programs, nothing of the server
+internal/tester:                  internal/edge/clientip internal/explain internal/snippet profile scheme # a form becomes one plain request; of clientip the list of headers that claim an address; knows no partner and no register
 internal/sandbox:                 internal/sandbox/...   # what stands behind the gateway knows nothing of it
 internal/sandbox/...:             internal/sandbox/...
 internal/config:                  internal/config/document internal/country internal/edge/clientip internal/partner internal/secret internal/tlsfile profile profile/library scheme # one file; knows the bounds of what it sets, reads what it names as the server does, and no server
 internal/config/document:                                # a leaf: YAML as a tree with places
+internal/desired:                 api internal/config/document scheme # a declarative file becomes a body of the contract; of scheme only the hint for a misspelt key
 internal/archtest:
 internal/remote:                  api internal/audit internal/partner internal/registry internal/secret # the register over the contract: its nouns and errors, never a store or an edge
 cmd/countersign:                  api client scheme profile profile/library internal/... # wiring
 bench:                                                   # a module of its own: comparisons with the work of others, tests only
 bench/peers:                                             # a program: starts other proxies and this one as processes
-e2e:                                                     # a stranger: drives the binary, imports nothing of it
+e2e:                               internal/browsertest  # a stranger: drives the binary, imports nothing of it; the browser is no part of it
 `
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -60,6 +60,15 @@ const (
 	AccountKeyAdded   Action = "account.passkey_added"   // account
 	AccountKeyRemoved Action = "account.passkey_removed" // account
 	AccountRecovered  Action = "account.recovery_used"   // account; a recovery code was used up
+	MemberInvited     Action = "member.invited"          // member, a person of a partner; new, or a new one-time link
+	MemberChanged     Action = "member.changed"          // member; its recovery codes, by itself
+	MemberDisabled    Action = "member.disabled"         // member
+	MemberEnabled     Action = "member.enabled"          // member
+	MemberSignedIn    Action = "member.signed_in"        // member
+	MemberSignedOut   Action = "member.signed_out"       // member
+	MemberKeyAdded    Action = "member.passkey_added"    // member
+	MemberKeyRemoved  Action = "member.passkey_removed"  // member
+	MemberRecovered   Action = "member.recovery_used"    // member; a recovery code was used up
 	ServiceCreated    Action = "service.created"         // service account
 	ServiceRevoked    Action = "service.revoked"         // service account
 	BreakGlassMade    Action = "break_glass.made"        // break-glass code
@@ -91,7 +100,8 @@ func Actions() []Action {
 		EndpointFailed, EndpointDisabled, EndpointRemoved, EndpointRotated,
 		ProposalMade, ProposalEdited, ProposalApproved, ProposalRejected, ProposalWithdrawn, ProposalApplied, ProposalExpired,
 		SettingsChanged, AccountInvited, AccountChanged, AccountDisabled, AccountEnabled, AccountSignedIn, AccountSignedOut,
-		AccountKeyAdded, AccountKeyRemoved, AccountRecovered, ServiceCreated, ServiceRevoked, BreakGlassMade, BreakGlassOpened,
+		AccountKeyAdded, AccountKeyRemoved, AccountRecovered, MemberInvited, MemberChanged, MemberDisabled, MemberEnabled,
+		MemberSignedIn, MemberSignedOut, MemberKeyAdded, MemberKeyRemoved, MemberRecovered, ServiceCreated, ServiceRevoked, BreakGlassMade, BreakGlassOpened,
 		BreakGlassEnded, AttemptRefused, RecordExported,
 		SealingKeyMade, SealingKeyRotated, SealingKeyDropped, SecretsResealed, KeyAdded, KeyRetired, RegisterRestored,
 		RegisterChained,

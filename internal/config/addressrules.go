@@ -24,13 +24,10 @@ func (d *decoder) addressRules(c *Config) {
 		all = append(all, bound{path: "ops.listen", host: host, port: port})
 	}
 	if c.Admin != nil {
-		if host, port, err := net.SplitHostPort(c.Admin.Listen); err == nil {
-			b := bound{path: "admin.listen", host: host, port: port}
-			if len(all) > 0 && clash(b, all[0]) {
-				d.at(c, b.path, quote(c.Admin.Listen)+" takes the address of "+all[0].path, clashHint(b, all[0]))
-			}
-			all = append(all, b)
-		}
+		all = d.deskAddress(c, all, "admin.listen", c.Admin.Listen)
+	}
+	if c.Portal != nil {
+		all = d.deskAddress(c, all, "portal.listen", c.Portal.Listen)
 	}
 	for _, e := range c.Environments {
 		for i, l := range e.Listeners {
@@ -52,6 +49,22 @@ func (d *decoder) addressRules(c *Config) {
 			all = append(all, b)
 		}
 	}
+}
+
+// deskAddress adds a listener for people to those that there are already.
+func (d *decoder) deskAddress(c *Config, all []bound, path, listen string) []bound {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return all
+	}
+	b := bound{path: path, host: host, port: port}
+	for _, other := range all {
+		if clash(b, other) {
+			d.at(c, path, quote(listen)+" takes the address of "+other.path, clashHint(b, other))
+			break
+		}
+	}
+	return append(all, b)
 }
 
 func clash(a, b bound) bool {

@@ -14,17 +14,9 @@ func (d *decoder) adminRules(c *Config) {
 	if a == nil {
 		return
 	}
-	remote := a.Listen != "" && !loopback(a.Listen)
-	switch tls := d.given("admin.tls"); {
-	case remote && !a.AllowRemote:
-		d.at(c, "admin.listen", quote(a.Listen)+" is not a loopback address", "add allow_remote: true, tls and public_url if operators on other machines shall reach it")
-	case remote && !tls:
-		d.at(c, "admin.listen", quote(a.Listen)+" is not a loopback address, and there is no TLS: sessions and tokens would be sent in clear", "add admin.tls, or listen on loopback behind a proxy of this machine")
-	}
+	remote := d.deskRules(c, "admin", a.Listen, a.AllowRemote, "operators")
 	d.publicURLRules(c, a, remote)
-	if a.Sessions.Absolute > 0 && a.Sessions.Idle > a.Sessions.Absolute {
-		d.at(c, "admin.sessions.idle", "longer than absolute, which would end the session first", "write a shorter one")
-	}
+	d.sessionRules(c, "admin.sessions", a.Sessions)
 	if a.OIDC != nil {
 		d.oidcRules(c, a)
 	}

@@ -42,6 +42,7 @@ func (c *Config) Check(s Scope) (problems, warnings Problems) {
 	}
 	k.records()
 	k.admin()
+	k.portal()
 	for i := range c.Environments {
 		if e := &c.Environments[i]; k.covers(e.Name) {
 			k.environment(e, join("environments", e.Name))

@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"net/url"
+	"time"
+)
 
 // admin looks at the files of the operators' plane.
 func (k checker) admin() {
@@ -8,24 +11,37 @@ func (k checker) admin() {
 	if a == nil {
 		return
 	}
-	if a.TLS != nil {
-		var hosts []string
-		if a.PublicURL != nil {
-			hosts = []string{a.PublicURL.Hostname()}
-		}
-		named := map[string]bool{}
-		k.pair("admin.tls.certificate", Pair{a.TLS.Certificate, a.TLS.Key}, hosts, named)
-		for _, h := range hosts {
-			if len(named) > 0 && !named[h] {
-				k.warn(k.c, "admin.public_url", "no certificate of admin.tls is for "+quote(h), "browsers will refuse it; use one that names it")
-			}
-		}
-	}
+	k.deskTLS("admin", a.TLS, a.PublicURL)
 	if o := a.OIDC; o != nil {
 		if o.ClientSecretFile != "" {
 			k.private("admin.oidc.client_secret_file", o.ClientSecretFile, 0o077, "write the client's secret into it, on one line")
 		}
 		k.authorities("admin.oidc.ca_file", o.CAFile)
+	}
+}
+
+// portal looks at the files of the partners' portal.
+func (k checker) portal() {
+	if p := k.c.Portal; p != nil {
+		k.deskTLS("portal", p.TLS, p.PublicURL)
+	}
+}
+
+// deskTLS looks at the certificate of a listener for people, and whether it is for the name under which they find it.
+func (k checker) deskTLS(path string, t *AdminTLS, public *url.URL) {
+	if t == nil {
+		return
+	}
+	var hosts []string
+	if public != nil {
+		hosts = []string{public.Hostname()}
+	}
+	named := map[string]bool{}
+	k.pair(path+".tls.certificate", Pair{t.Certificate, t.Key}, hosts, named)
+	for _, h := range hosts {
+		if len(named) > 0 && !named[h] {
+			k.warn(k.c, path+".public_url", "no certificate of "+path+".tls is for "+quote(h), "browsers will refuse it; use one that names it")
+		}
 	}
 }
 

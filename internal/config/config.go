@@ -37,6 +37,8 @@ type Config struct {
 	Ops Ops `key:"ops"`
 	// Admin is the operators' plane. nil: there is none, and operators have the command line on this machine.
 	Admin *Admin `key:"admin"`
+	// Portal is the partners' portal. nil: there is none.
+	Portal *Portal `key:"portal"`
 	// Countries is the table for country rules.
 	Countries Countries `key:"countries"`
 	// Drain bounds the end of the server and of a listener that a reload takes away.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -16,6 +17,8 @@ type Environment struct {
 	KeyEnv string `key:"key_env"`
 	// Hosts are the names of this environment, lower case, without port. Empty: any Host is taken, and the upstream gets its own.
 	Hosts []string `key:"hosts"`
+	// BaseURL is where partners call this environment, as the portal tells them: scheme and host. nil: it is not told.
+	BaseURL *url.URL `key:"base_url"`
 	// TrustedProxies are the networks whose forwarding header counts, masked; IPv4 at least /8, IPv6 at least /16 (security rule
 	// 21). Empty: nobody's.
 	TrustedProxies []netip.Prefix `key:"trusted_proxies"`

@@ -104,6 +104,9 @@ func (d *decoder) derive(c *Config) {
 	if c.Keys == (Keys{}) && c.Data != "" {
 		c.Keys.File = filepath.Join(c.Data, "master.key")
 	}
+	if c.Portal != nil && !d.given("portal.tester") {
+		c.Portal.Tester = c.tested()
+	}
 	if c.Records.Decisions.Dir == "" {
 		c.Records.Decisions.Dir = filepath.Join(c.Data, "decisions")
 	}

@@ -18,6 +18,7 @@ func (d *decoder) rules(c *Config) {
 		d.at(c, "ops.listen", quote(addr)+" is not a loopback address", "metrics are not for strangers; add allow_remote: true if machines other than this one shall reach it")
 	}
 	d.adminRules(c)
+	d.portalRules(c)
 	d.reviewRules(c)
 	d.recordRules(c)
 	for i := range c.Environments {

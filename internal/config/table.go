@@ -20,6 +20,7 @@ func (d *decoder) settings(c *Config) []setting {
 		section("log", &c.Log, d.log, "The server's own log: JSON lines on standard error."),
 		section("ops", &c.Ops, d.ops, "The operators' listener: `/livez`, `/readyz` and `/metrics` over plain HTTP."),
 		optional("admin", &c.Admin, d.admin, "The operators' plane: the admin API, which people and programs reach with an account of their own. Without it, operators have the command line on this machine."),
+		optional("portal", &c.Portal, d.portal, "The partners' portal: pages on a listener of its own, for people whom operators have invited. Without it, partners have nobody but the operators."),
 		section("countries", &c.Countries, d.countries, "The table for country rules. It is read again when the file changes; a bad new file leaves the old one in force."),
 		section("drain", &c.Drain, d.drain, "How the server ends, and how a listener does that a reload takes away."),
 		section("memory", &c.Memory, d.memory, "Bounds of what callers can make the server hold."),

@@ -120,6 +120,7 @@ func TestEveryKeyFillsItsOwnField(t *testing.T) {
 	checkFields(t, new(Keys), new(decoder).keys)
 	checkFields(t, new(Admin), new(decoder).admin)
 	checkFields(t, new(AdminTLS), new(decoder).adminTLS)
+	checkFields(t, new(Portal), new(decoder).portal)
 	checkFields(t, new(OIDC), new(decoder).oidc)
 	checkFields(t, new(GroupRole), new(decoder).groupRole)
 	checkFields(t, new(Passkeys), new(decoder).passkeys)

@@ -12,6 +12,7 @@ func (d *decoder) environment(e *Environment) []setting {
 			told("the register's `keys`").like("/etc/countersign/production.key"),
 		value("key_env", &e.KeyEnv, env(), "The same from an environment variable. Not beside `key_file`.").like("COUNTERSIGN_PRODUCTION_KEY"),
 		lines("hosts", &e.Hosts, 1, host(), "Host names of this environment, without port. A request for another Host is refused. Without them any Host is taken, and upstreams get their own.").like("[api.example.com]"),
+		value("base_url", &e.BaseURL, origin(), "Where partners call this environment: scheme and host, as the portal tells them. It changes nothing about what is answered.").like("https://api.example.com"),
 		lines("trusted_proxies", &e.TrustedProxies, 1, proxies(), "Networks of your own proxies, whose forwarding header counts. Nobody's counts unless it is listed.").like("[10.0.0.0/24]"),
 		value("forwarding_header", &e.ForwardingHeader, oneOf("X-Forwarded-For", "Forwarded"), "The header that these proxies maintain; all others are ignored.").or("X-Forwarded-For"),
 		value("max_staleness", &e.MaxStaleness, span(time.Second, day, ""), "How long decisions go on from memory while the register cannot be read; then every answer is 503. Of several environments in one server the shortest counts.").or("15m"),

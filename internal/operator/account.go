@@ -24,6 +24,7 @@ const (
 	MaxPasskeys     = 10
 	MaxEnvironments = 50
 	RecoveryCodes   = 10 // codes of one set
+	MaxInviters     = 20 // who made links of one member
 )
 
 // State says whether an account can be used.
@@ -36,9 +37,11 @@ const (
 	Disabled State = "disabled" // nobody acts in its name until an admin enables it
 )
 
-// Account is a person who runs the register.
+// Account is a person who runs the register; or, where it names a partner, a member: a person of that partner, who uses the portal
+// and has neither roles nor environments. The two are kept apart as kinds of their own, and their logins have nothing to do with
+// each other.
 type Account struct {
-	ID           string    `json:"id"`                     // "opr_" and 26 characters; also the WebAuthn user handle: never changes
+	ID           string    `json:"id"`                     // "opr_" or "mbr_" and 26 characters; also the WebAuthn user handle: never changes
 	Login        string    `json:"login,omitempty"`        // as CheckLogin says; unique, never changes; empty: the first admin's until the link is used
 	Name         string    `json:"name,omitempty"`         // for people; may be empty
 	Roles        []Role    `json:"roles,omitempty"`        // in the order of Roles
@@ -53,6 +56,8 @@ type Account struct {
 	SignedInAt   time.Time `json:"signed_in_at,omitzero"`  // zero: never
 	CreatedAt    time.Time `json:"created_at"`             //
 	InvitedUntil time.Time `json:"invited_until,omitzero"` // the end of the newest link; zero: none was made, or it was used
+	PartnerID    string    `json:"partner,omitempty"`      // of a member: whose person it is, for good; empty: an account of an operator
+	InvitedBy    []string  `json:"invited_by,omitempty"`   // of a member: the actors who made its links, each once, at most MaxInviters
 }
 
 // Passkey is one WebAuthn credential of an account.
@@ -105,10 +110,32 @@ func (a Account) Validate() error {
 	if err := CheckName(a.Name); err != nil {
 		return err
 	}
+	if a.Member() {
+		return a.validateMember()
+	}
 	if err := CheckRoles(a.Roles); err != nil {
 		return err
 	}
 	return CheckEnvironments(a.Environments)
+}
+
+// Member reports whether a is a person of a partner.
+func (a Account) Member() bool { return a.PartnerID != "" }
+
+// validateMember holds a member to what members are: nobody with a role, and nobody of a provider of operators' identities.
+func (a Account) validateMember() error {
+	switch {
+	case a.Login == "":
+		return fmt.Errorf("%w: a member has a login", ErrInvalid)
+	case len(a.Roles) > 0 || a.Environments != nil:
+		return fmt.Errorf("%w: a member has no roles and no environments", ErrInvalid)
+	case a.Origin == ByOIDC || a.Issuer != "" || a.Subject != "":
+		return fmt.Errorf("%w: a member signs in with passkeys", ErrInvalid)
+	case len(a.InvitedBy) > MaxInviters:
+		return fmt.Errorf("%w: the links of one member were made by at most %d people and programs; disable it, and invite the person "+
+			"under another login", ErrInvalid, MaxInviters)
+	}
+	return nil
 }
 
 // CheckLogin refuses what is not a login: like an email address, in lower case, 3 to 200 bytes of visible ASCII with one @

@@ -46,6 +46,38 @@ func TestAccountsAreValidated(t *testing.T) {
 	}
 }
 
+// A member has nothing by which anybody acts on the register.
+func TestMembersAreValidated(t *testing.T) {
+	good := func() operator.Account {
+		return operator.Account{ID: "mbr_x", PartnerID: "ptn_x", Login: "eve@acme.example", Name: "Eve", Origin: operator.ByPasskey, CreatedAt: moment}
+	}
+	if err := good().Validate(); err != nil || !good().Member() {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*operator.Account){
+		"of no partner":            func(a *operator.Account) { a.PartnerID = "" },
+		"without a login":          func(a *operator.Account) { a.Login, a.Origin = "", "" },
+		"a login like a user's":    func(a *operator.Account) { a.Login = "eve" },
+		"with a role":              func(a *operator.Account) { a.Roles = []operator.Role{operator.Viewer} },
+		"confined to environments": func(a *operator.Account) { a.Environments = []string{"sandbox"} },
+		"of a provider":            func(a *operator.Account) { a.Origin, a.Issuer, a.Subject = operator.ByOIDC, "i", "s" },
+		"with a subject":           func(a *operator.Account) { a.Subject = "s" },
+		"invited by very many":     func(a *operator.Account) { a.InvitedBy = make([]string, operator.MaxInviters+1) },
+		"too many passkeys":        func(a *operator.Account) { a.Passkeys = make([]operator.Passkey, operator.MaxPasskeys+1) },
+	} {
+		a := good()
+		if change(&a); !errors.Is(a.Validate(), operator.ErrInvalid) {
+			t.Errorf("%s: %v", name, a.Validate())
+		}
+	}
+	p := operator.Principal{Kind: operator.KindMember, ID: "mbr_x", Name: "eve@acme.example", PartnerID: "ptn_x"}
+	for _, permission := range operator.Permissions() {
+		if p.May(permission, "") || p.May(permission, "sandbox") || p.MayEverywhere(permission) || p.Person() || p.BreakGlass() {
+			t.Errorf("a member may %s", permission)
+		}
+	}
+}
+
 func TestStatesOfAnAccount(t *testing.T) {
 	a := operator.Account{Roles: []operator.Role{operator.Admin}}
 	if a.State() != operator.Invited || a.Is(operator.Admin) {

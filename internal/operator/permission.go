@@ -17,6 +17,7 @@ const (
 	NetworksWrite     Permission = "networks.write"
 	LimitsWrite       Permission = "limits.write"
 	EndpointsWrite    Permission = "endpoints.write"
+	MembersWrite      Permission = "members.write"
 	ProposalsApprove  Permission = "proposals.approve"
 	WhatIfRun         Permission = "whatif.run"
 	DecisionsRead     Permission = "decisions.read"
@@ -51,6 +52,7 @@ var policy = []rule{
 	{NetworksWrite, []Role{Operator}, false, "add and remove network rules"},
 	{LimitsWrite, []Role{Operator}, false, "set and remove limits"},
 	{EndpointsWrite, []Role{Operator}, false, "register, verify, disable and remove webhook endpoints"},
+	{MembersWrite, []Role{Operator}, false, "invite people of partners to the portal, disable and enable them"},
 	{ProposalsApprove, []Role{Approver}, false, "approve or reject what somebody else proposed"},
 	{WhatIfRun, []Role{Operator, Approver}, false, "replay a proposed change against the recorded decisions"},
 	{DecisionsRead, []Role{Viewer, Operator, Approver, Auditor, Admin}, false, "search decisions, see why a request was refused"},

@@ -18,6 +18,10 @@ const (
 	KindAccount    Kind = "operator"
 	KindService    Kind = "service"
 	KindBreakGlass Kind = "break_glass"
+
+	// KindMember is a person of a partner, who signs in at the portal. A member has no permissions: what a member may do is
+	// registry.DoAsMember's to say, and the operators' plane knows nobody of this kind.
+	KindMember Kind = "member"
 )
 
 // Principal is in whose name one request acts, as it stands at that request: roles and scope are read anew each time. The zero
@@ -31,6 +35,7 @@ type Principal struct {
 	Environments []string     // the only environments it may act in or see; nil: all; empty and not nil: none
 	ExpiresAt    time.Time    // when the session or token ends at the latest; never zero
 	SessionID    string       // "ses_..." of a session; empty for a service account
+	PartnerID    string       // of a member: the only partner that the member acts for; empty for everybody else
 }
 
 // BreakGlass reports whether p acts without a second person: registry.Intent.Bypass.

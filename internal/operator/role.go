@@ -1,5 +1,6 @@
 // Package operator holds the nouns of those who run a register: accounts of people, service accounts, break-glass codes, the
-// permissions that they have, and the principal in whose name one request acts. It does no I/O and knows no store, no protocol
+// permissions that they have, and the principal in whose name one request acts. Members, people of partners who use the portal, are
+// accounts without any of that. It does no I/O and knows no store, no protocol
 // and no other package of this module.
 //
 // It refuses: a role or a permission that is not in the closed lists, a service account without an end or with the power to

@@ -21,21 +21,26 @@ const (
 	SessionToken  Prefix = "csss_" // of a browser session, in a cookie alone
 	LinkToken     Prefix = "csln_" // of a one-time link
 	BreakToken    Prefix = "csbg_" // a break-glass code
+
+	MemberSessionToken Prefix = "csms_" // of a member's browser session at the portal, in a cookie alone
+	MemberLinkToken    Prefix = "csml_" // of a member's one-time link
 )
 
 const (
 	secretBytes   = 32
 	secretText    = 43 // base64url of secretBytes, without padding
 	checksumText  = 6
-	ownerIDLength = 30 // "opr_" and 26 characters
+	ownerIDLength = 30 // "opr_" or "mbr_" and 26 characters
 	digits        = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
 // owned are the prefixes whose tokens name the row whose they are, so that they are looked up by it.
-func (p Prefix) owned() bool { return p == TerminalToken || p == SessionToken }
+func (p Prefix) owned() bool {
+	return p == TerminalToken || p == SessionToken || p == MemberSessionToken
+}
 
 func (p Prefix) known() bool {
-	return p.owned() || p == ServiceToken || p == LinkToken || p == BreakToken
+	return p.owned() || p == ServiceToken || p == LinkToken || p == BreakToken || p == MemberLinkToken
 }
 
 // NewToken makes a token of 256 random bits: prefix, the owner's row identity for terminals and sessions, the secret as

@@ -15,7 +15,7 @@ const owner = "opr_abcdefghijklmnopqrstuvwxyz"
 func mint(t *testing.T, prefix operator.Prefix) string {
 	t.Helper()
 	of := ""
-	if prefix == operator.SessionToken || prefix == operator.TerminalToken {
+	if prefix == operator.SessionToken || prefix == operator.TerminalToken || prefix == operator.MemberSessionToken {
 		of = owner
 	}
 	text, err := operator.NewToken(rand.Reader, prefix, of)
@@ -25,7 +25,8 @@ func mint(t *testing.T, prefix operator.Prefix) string {
 	return text
 }
 
-var prefixes = []operator.Prefix{operator.ServiceToken, operator.TerminalToken, operator.SessionToken, operator.LinkToken, operator.BreakToken}
+var prefixes = []operator.Prefix{operator.ServiceToken, operator.TerminalToken, operator.SessionToken, operator.LinkToken, operator.BreakToken,
+	operator.MemberSessionToken, operator.MemberLinkToken}
 
 func TestRule11ATokenForOnePurposeNeverCountsForAnother(t *testing.T) {
 	for _, made := range prefixes {
@@ -85,7 +86,7 @@ func TestTokensAreNotMadeWithoutRandomnessOrOwner(t *testing.T) {
 func FuzzParseToken(f *testing.F) {
 	for _, prefix := range prefixes {
 		of := ""
-		if prefix == operator.SessionToken || prefix == operator.TerminalToken {
+		if prefix == operator.SessionToken || prefix == operator.TerminalToken || prefix == operator.MemberSessionToken {
 			of = owner
 		}
 		text, err := operator.NewToken(rand.Reader, prefix, of)

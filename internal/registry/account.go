@@ -169,20 +169,20 @@ func (r *Registry) inviteAccount(tx Tx, actor Actor, in AccountInvite) (Invitati
 
 // invite makes the link of an account and writes both down. The former link ends.
 func (r *Registry) invite(tx Tx, actor Actor, a operator.Account, detail string) (Invitation, error) {
-	token, err := operator.NewToken(r.random, operator.LinkToken, "")
+	token, err := operator.NewToken(r.random, r.realm.link, "")
 	if err != nil {
 		return Invitation{}, fmt.Errorf("%w: %w", secret.ErrRandom, err)
 	}
-	if err := tx.DeleteTransientsOf(linkKind, a.ID); err != nil {
+	if err := tx.DeleteTransientsOf(r.realm.links, a.ID); err != nil {
 		return Invitation{}, err
 	}
 	a.InvitedUntil = r.now().Add(LinkLife)
-	link := partner.Transient{Kind: linkKind, ID: operator.HashToken(token), Owner: a.ID, ExpiresAt: a.InvitedUntil}
+	link := partner.Transient{Kind: r.realm.links, ID: operator.HashToken(token), Owner: a.ID, ExpiresAt: a.InvitedUntil}
 	if err := tx.PutTransient(link); err != nil {
 		return Invitation{}, err
 	}
 	detail = fmt.Sprintf("%s, with a one-time link until %s", detail, a.InvitedUntil.Format(time.RFC3339))
-	if err := r.putAccount(tx, actor, audit.AccountInvited, a, detail); err != nil {
+	if err := r.putAccount(tx, actor, r.realm.invited, a, detail); err != nil {
 		return Invitation{}, err
 	}
 	return Invitation{Account: a, Token: secret.NewValue([]byte(token)), ExpiresAt: a.InvitedUntil}, nil
@@ -193,7 +193,7 @@ func (r *Registry) putAccount(tx Tx, actor Actor, action audit.Action, a operato
 	if err := a.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", ErrArgument, err)
 	}
-	if err := accountNoun.put(tx, a); err != nil {
+	if err := putNoun(tx, a); err != nil {
 		return err
 	}
 	return r.record(tx, actor, action, a.ID, clip(detail, audit.MaxDetail))
@@ -201,7 +201,7 @@ func (r *Registry) putAccount(tx Tx, actor Actor, action audit.Action, a operato
 
 // loginFree refuses a login that another account has.
 func (r *Registry) loginFree(tx Tx, login, id string) error {
-	other, found, err := accountNoun.find(tx, login)
+	other, found, err := r.realm.accounts.find(tx, login)
 	if err == nil && found && other.ID != id {
 		return fmt.Errorf("%w: the login %s is taken", ErrState, login)
 	}
@@ -209,10 +209,18 @@ func (r *Registry) loginFree(tx Tx, login, id string) error {
 }
 
 // self is an account as the actor of what it does itself.
-func self(a operator.Account) Actor { return Actor{Kind: Operator, Name: a.Login} }
+func self(a operator.Account) Actor {
+	if a.Member() {
+		return Actor{Kind: Member, Name: a.Login}
+	}
+	return Actor{Kind: Operator, Name: a.Login}
+}
 
 // describeAccount is what the record says of a new account.
 func describeAccount(a operator.Account) string {
+	if a.Member() {
+		return fmt.Sprintf("%s of %s", a.Login, a.PartnerID)
+	}
 	return fmt.Sprintf("%s as %s in %s", a.Login, joined(a.Roles), scope(a.Environments))
 }
 

@@ -82,7 +82,7 @@ func (r *Registry) changeAccount(tx Tx, actor Actor, in AccountChange) (operator
 		}
 	}
 	if powers {
-		if err := endSessions(tx, after.ID); err != nil {
+		if err := r.endSessions(tx, after.ID); err != nil {
 			return operator.Account{}, err
 		}
 	}
@@ -104,14 +104,19 @@ func (r *Registry) disableAccount(tx Tx, actor Actor, in AccountDisable, reason 
 	if err := stillAdmin(tx, a); err != nil {
 		return operator.Account{}, err
 	}
-	if err := endSessions(tx, a.ID); err != nil {
+	return r.shut(tx, actor, a, reason)
+}
+
+// shut disables an account of either realm: its sessions and its link end.
+func (r *Registry) shut(tx Tx, actor Actor, a operator.Account, reason string) (operator.Account, error) {
+	if err := r.endSessions(tx, a.ID); err != nil {
 		return operator.Account{}, err
 	}
-	if err := tx.DeleteTransientsOf(linkKind, a.ID); err != nil {
+	if err := tx.DeleteTransientsOf(r.realm.links, a.ID); err != nil {
 		return operator.Account{}, err
 	}
 	a.DisabledAt, a.InvitedUntil = r.now(), time.Time{}
-	return a, r.putAccount(tx, actor, audit.AccountDisabled, a, withReason(a.Login, reason))
+	return a, r.putAccount(tx, actor, r.realm.disabled, a, withReason(a.Login, reason))
 }
 
 func (r *Registry) enableAccount(tx Tx, actor Actor, in AccountEnable, reason string) (operator.Account, error) {
@@ -121,11 +126,17 @@ func (r *Registry) enableAccount(tx Tx, actor Actor, in AccountEnable, reason st
 		return operator.Account{}, err
 	case checkLine("a reason", reason, maxReason) != nil:
 		return operator.Account{}, checkLine("a reason", reason, maxReason)
-	case a.State() != operator.Disabled:
+	}
+	return r.reopen(tx, actor, a, reason)
+}
+
+// reopen enables an account of either realm.
+func (r *Registry) reopen(tx Tx, actor Actor, a operator.Account, reason string) (operator.Account, error) {
+	if a.State() != operator.Disabled {
 		return operator.Account{}, fmt.Errorf("%w: %s is not disabled", ErrState, a.Login)
 	}
 	a.DisabledAt = time.Time{}
-	return a, r.putAccount(tx, actor, audit.AccountEnabled, a, withReason(a.Login, reason))
+	return a, r.putAccount(tx, actor, r.realm.enabled, a, withReason(a.Login, reason))
 }
 
 // stillAdmin refuses what would leave no admin of all environments but a.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"countersign.dev/internal/audit"
 	"countersign.dev/internal/operator"
 )
 
@@ -29,18 +28,22 @@ func (r *Registry) LinkAccount(ctx context.Context, token string) (operator.Acco
 }
 
 func (r *Registry) linked(tx Tx, token string) (operator.Account, error) {
-	if _, err := operator.ParseToken(token, operator.LinkToken); err != nil {
+	if _, err := operator.ParseToken(token, r.realm.link); err != nil {
 		return operator.Account{}, operator.ErrNotSignedIn
 	}
-	row, found, err := tx.Transient(linkKind, operator.HashToken(token))
+	row, found, err := tx.Transient(r.realm.links, operator.HashToken(token))
 	if err != nil {
 		return operator.Account{}, err
 	}
 	if !found || r.now().After(row.ExpiresAt) {
 		return operator.Account{}, operator.ErrNotSignedIn
 	}
-	a, err := accountNoun.get(tx, row.Owner)
-	if err == nil && a.State() == operator.Disabled {
+	a, err := r.realm.accounts.get(tx, row.Owner)
+	if err != nil {
+		return a, err
+	}
+	shut, err := barred(tx, a)
+	if err == nil && (shut || a.State() == operator.Disabled) {
 		err = operator.ErrNotSignedIn
 	}
 	return a, err
@@ -53,7 +56,7 @@ func (r *Registry) useLink(tx Tx, token string) (operator.Account, error) {
 	if err != nil {
 		return a, err
 	}
-	if err := errors.Join(tx.DeleteTransient(linkKind, operator.HashToken(token)), endSessions(tx, a.ID)); err != nil {
+	if err := errors.Join(tx.DeleteTransient(r.realm.links, operator.HashToken(token)), r.endSessions(tx, a.ID)); err != nil {
 		return a, err
 	}
 	if a.Origin == operator.ByOIDC {
@@ -62,7 +65,7 @@ func (r *Registry) useLink(tx Tx, token string) (operator.Account, error) {
 		}
 	}
 	a.Origin, a.Issuer, a.Subject, a.Passkeys, a.Recovery, a.InvitedUntil = "", "", "", nil, nil, time.Time{}
-	a.OwnRoles = true
+	a.OwnRoles = !a.Member()
 	return a, nil
 }
 
@@ -87,7 +90,7 @@ func (r *Registry) RedeemLink(ctx context.Context, token string, with Redemption
 			return SignIn{}, err
 		}
 		detail := fmt.Sprintf("%s: %q, by one-time link from %s", a.Login, with.Passkey.Name, clip(from, 60))
-		if err := r.putAccount(tx, self(a), audit.AccountKeyAdded, a, detail); err != nil {
+		if err := r.putAccount(tx, self(a), r.realm.keyAdded, a, detail); err != nil {
 			return SignIn{}, err
 		}
 		in, err := r.admit(tx, a, "by one-time link", from, terms)

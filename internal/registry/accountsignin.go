@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -88,6 +89,9 @@ func (r *Registry) admit(tx Tx, a operator.Account, how, from string, terms Sess
 	if a.State() != operator.Active {
 		return SignIn{}, fmt.Errorf("%w: the account %s is %s", ErrSignIn, a.Login, a.State())
 	}
+	if shut, err := barred(tx, a); err != nil || shut {
+		return SignIn{}, cmp.Or(err, fmt.Errorf("%w: the partner of %s is closed", ErrSignIn, a.Login))
+	}
 	idle, absolute := terms.Idle, terms.Absolute
 	if idle <= 0 {
 		idle = DefaultIdle
@@ -101,7 +105,7 @@ func (r *Registry) admit(tx Tx, a operator.Account, how, from string, terms Sess
 	}
 	a.SignedInAt = r.now()
 	detail := fmt.Sprintf("%s %s from %s, session %s", a.Login, how, clip(from, 60), s.ID)
-	return SignIn{Account: a, Session: s, Token: token}, r.putAccount(tx, self(a), audit.AccountSignedIn, a, detail)
+	return SignIn{Account: a, Session: s, Token: token}, r.putAccount(tx, self(a), r.realm.signedIn, a, detail)
 }
 
 // accountOf finds the account of an identity, or makes it, with the roles that it has now.
@@ -126,7 +130,7 @@ func (r *Registry) accountOf(tx Tx, who Identity) (operator.Account, error) {
 	}
 	detail := fmt.Sprintf("%s: %s; before: %s; as the provider's groups say", a.Login, joined(roles), joined(a.Roles))
 	a.Roles = roles
-	if err := endSessions(tx, a.ID); err != nil {
+	if err := r.endSessions(tx, a.ID); err != nil {
 		return operator.Account{}, err
 	}
 	return a, r.putAccount(tx, providerActor, audit.AccountChanged, a, detail)
@@ -200,7 +204,7 @@ func (r *Registry) DemoAccount(ctx context.Context, actor Actor, login string, r
 // SignInDemo signs the account of a demonstration in, and no other. Errors: ErrSignIn, secret.ErrRandom, the store's.
 func (r *Registry) SignInDemo(ctx context.Context, login, from string, terms SessionTerms) (SignIn, error) {
 	return r.signIn(ctx, func(tx Tx) (SignIn, error) {
-		a, found, err := accountNoun.find(tx, login)
+		a, found, err := r.realm.accounts.find(tx, login)
 		if err != nil {
 			return SignIn{}, err
 		}

@@ -12,12 +12,14 @@ import (
 // ActorKind says what sort of actor changed something.
 type ActorKind string
 
-// The kinds of actor. Only operators approve; partners change nothing but their own secret, over the wire.
+// The kinds of actor. Only operators approve; partners change nothing but their own secret, over the wire; members, who are people
+// of a partner, what DoAsMember lets them.
 const (
 	Operator   ActorKind = "operator"    // a person: an account's login, or the operating system's user of the local command line
 	Service    ActorKind = "service"     // a service account
 	BreakGlass ActorKind = "break_glass" // whoever opened a break-glass code; acts without a second person
 	Partner    ActorKind = "partner"
+	Member     ActorKind = "member" // a person of a partner, by the login of the portal
 	System     ActorKind = "system"
 )
 
@@ -37,6 +39,8 @@ func ActorOf(p operator.Principal) Actor {
 		return Actor{Kind: Service, Name: p.Name}
 	case operator.KindBreakGlass:
 		return Actor{Kind: BreakGlass, Name: p.Name}
+	case operator.KindMember:
+		return Actor{Kind: Member, Name: p.Name}
 	}
 	return Actor{}
 }
@@ -51,6 +55,19 @@ func (a Actor) manages() error {
 	default:
 		return fmt.Errorf("%w: %q is no operator", ErrActor, a.Kind)
 	}
+	return a.named()
+}
+
+// asks returns nil if a proposal may have been made in a's name.
+func (a Actor) asks() error {
+	if a.Kind == Member {
+		return a.named()
+	}
+	return a.manages()
+}
+
+// named returns nil if a has a name that can stand in the record.
+func (a Actor) named() error {
 	if a.Name == "" || strings.TrimSpace(a.Name) != a.Name || checkLine("an actor's name", a.Name, 200) != nil {
 		return fmt.Errorf("%w: an actor has a name of one line", ErrActor)
 	}

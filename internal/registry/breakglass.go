@@ -219,7 +219,7 @@ func (r *Registry) expiredBreakGlass(ctx context.Context) (int, error) {
 }
 
 func (r *Registry) endBreakGlass(tx Tx, actor Actor, b operator.BreakGlassCode, detail string) (operator.BreakGlassCode, error) {
-	if err := endSessions(tx, b.ID); err != nil {
+	if err := r.endSessions(tx, b.ID); err != nil {
 		return b, err
 	}
 	b.EndedAt = r.now()

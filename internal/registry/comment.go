@@ -26,26 +26,32 @@ type Comment struct {
 	Text        string    `json:"text"` // 1 to MaxCommentText characters, may have several lines
 	By          string    `json:"by"`
 	At          time.Time `json:"at"`
+	Shared      bool      `json:"shared,omitempty"` // an operator says that the partner's members read it; theirs are always read by both
 }
 
 // CommentAdd is the parameters of "comment.add".
 type CommentAdd struct {
-	Text string `json:"text"`
+	Text   string `json:"text"`
+	Shared bool   `json:"shared,omitempty"` // for the partner's members to read as well
 }
 
 var commentNoun = noun[Comment]{kind: "review_comment", row: func(c Comment) partner.Document {
 	return partner.Document{ID: c.ID, PartnerID: c.PartnerID, Environment: c.Environment, State: strconv.Itoa(c.Round), CreatedAt: c.At}
 }}
 
-// AddComment writes a comment on a review, whatever its state. The change row has its beginning. Errors: ErrActor, ErrArgument,
-// ErrNotFound, ErrState (the partner is closed, or MaxComments are written in this round), the store's.
+// AddComment writes a comment on a review, whatever its state, for operators to read. The change row has its beginning. Errors:
+// ErrActor, ErrArgument, ErrNotFound, ErrState (the partner is closed, or MaxComments are written in this round), the store's.
 func (r *Registry) AddComment(ctx context.Context, actor Actor, partnerID, environment, text string) (Comment, error) {
+	return r.addComment(ctx, actor, home{partnerID, environment}, CommentAdd{Text: text})
+}
+
+// addComment is AddComment, also for the partner's members to read.
+func (r *Registry) addComment(ctx context.Context, actor Actor, at home, add CommentAdd) (Comment, error) {
 	const what = "add comment"
-	if err := checkComment(text); err != nil {
+	if err := checkComment(add.Text); err != nil {
 		return Comment{}, fmt.Errorf("%s: %w", what, err)
 	}
-	at := home{partnerID, environment}
-	c := Comment{PartnerID: partnerID, Environment: environment, Text: text, By: actor.String(), At: r.now()}
+	c := Comment{PartnerID: at.partner, Environment: at.environment, Text: add.Text, By: actor.String(), At: r.now(), Shared: add.Shared}
 	var err error
 	if c.ID, err = secret.RowID(r.random, "cmt_"); err != nil {
 		return Comment{}, fmt.Errorf("%s: %w", what, err)
@@ -67,7 +73,7 @@ func (r *Registry) AddComment(ctx context.Context, actor Actor, partnerID, envir
 		if err := commentNoun.put(tx, c); err != nil {
 			return err
 		}
-		return r.record(tx, actor, audit.CommentAdded, partnerID, detail(environment, c.ID+": "+clip(text, 200)))
+		return r.record(tx, actor, audit.CommentAdded, at.partner, detail(at.environment, c.ID+": "+clip(add.Text, 200)))
 	})
 	if err != nil {
 		return Comment{}, err

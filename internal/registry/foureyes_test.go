@@ -182,6 +182,15 @@ func TestBreakGlassLeavesNoWayInBehind(t *testing.T) {
 	} {
 		w.refuse(registry.ErrActor, func() error { _, err := w.Do(ctx, glass, w.op(name, "", "", params), in); return err })
 	}
+	p := w.produced()
+	m := w.member(p.ID, "eve@acme.example")
+	for name, params := range map[registry.OperationName]any{
+		registry.OpMemberInvite:   registry.MemberInvite{Login: "me@acme.example"},
+		registry.OpMemberReinvite: registry.MemberReinvite{Member: m.ID},
+		registry.OpMemberEnable:   registry.MemberEnable{Member: m.ID},
+	} {
+		w.refuse(registry.ErrActor, func() error { _, err := w.Do(ctx, glass, w.op(name, p.ID, "", params), in); return err })
+	}
 	_, err := w.Do(ctx, glass, w.op(registry.OpAccountDisable, "", "", registry.AccountDisable{Account: ben.Name}), in)
 	w.must(err)
 	w.last(glass, audit.AccountDisabled, w.accountID(ben.Name))

@@ -40,6 +40,7 @@ type receipt struct {
 	Applied    *Diff                    `json:"applied,omitempty"`
 	Approvals  *Approvals               `json:"approvals,omitempty"`
 	Account    *operator.Account        `json:"account,omitempty"`
+	Member     *operator.Account        `json:"member,omitempty"`
 	Service    *operator.ServiceAccount `json:"service,omitempty"`
 	BreakGlass *operator.BreakGlassCode `json:"break_glass,omitempty"`
 }
@@ -66,7 +67,7 @@ func (r *Registry) keepReceipt(tx Tx, a asked, done Done) error {
 func receiptOf(a asked, done Done) receipt {
 	digest := a.c.op.Digest()
 	kept := receipt{Operation: hex.EncodeToString(digest[:]), Revision: done.Revision, Review: done.Review != nil,
-		Network: done.Network, Limit: done.Limit, Approvals: done.Approvals, Account: done.Account, Service: done.Service,
+		Network: done.Network, Limit: done.Limit, Approvals: done.Approvals, Account: done.Account, Member: done.Member, Service: done.Service,
 		BreakGlass: done.BreakGlass, Unlocked: done.Unlocked[:min(len(done.Unlocked), maxReceiptPiece)]}
 	if done.Endpoint != nil {
 		e := done.Endpoint.Clone()
@@ -115,8 +116,8 @@ func (r *Registry) repeated(ctx context.Context, tx Tx, a asked) (done Done, fou
 // recalled reads anew what a receipt names.
 func (r *Registry) recalled(ctx context.Context, tx Tx, a asked, kept receipt) (Done, error) {
 	done := Done{Repeated: true, Revision: kept.Revision, Unlocked: kept.Unlocked, Network: kept.Network, Limit: kept.Limit,
-		Endpoint: kept.Endpoint, Applied: kept.Applied, Approvals: kept.Approvals, Account: kept.Account, Service: kept.Service,
-		BreakGlass: kept.BreakGlass}
+		Endpoint: kept.Endpoint, Applied: kept.Applied, Approvals: kept.Approvals, Account: kept.Account, Member: kept.Member,
+		Service: kept.Service, BreakGlass: kept.BreakGlass}
 	if kept.Proposal != "" {
 		p, err := r.shownProposal(tx, kept.Proposal)
 		if err != nil {

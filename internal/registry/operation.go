@@ -54,6 +54,10 @@ const (
 	OpEndpointDisable    OperationName = "endpoint.disable"
 	OpEndpointRemove     OperationName = "endpoint.remove"
 	OpEndpointRotate     OperationName = "endpoint.rotate"
+	OpMemberInvite       OperationName = "member.invite"
+	OpMemberReinvite     OperationName = "member.reinvite"
+	OpMemberDisable      OperationName = "member.disable"
+	OpMemberEnable       OperationName = "member.enable"
 	OpSealingKeyRotate   OperationName = "sealing_key.rotate"
 	OpSealingKeyDrop     OperationName = "sealing_key.drop"
 	OpRegisterApply      OperationName = "register.apply"
@@ -75,7 +79,8 @@ func OperationNames() []OperationName {
 		OpReviewSuspend, OpReviewResume, OpReviewWithdraw, OpReviewClose, OpEvidenceAdd, OpCommentAdd, OpCredentialIssue,
 		OpCredentialRotate, OpCredentialRevoke, OpCredentialUnlock, OpCredentialBind, OpCredentialSchedule, OpCredentialRetire,
 		OpTokensRevoke, OpNetworkAllow, OpNetworkRemove, OpLimitSet, OpLimitRemove, OpEndpointAdd, OpEndpointVerify,
-		OpEndpointDisable, OpEndpointRemove, OpEndpointRotate, OpSealingKeyRotate, OpSealingKeyDrop, OpRegisterApply,
+		OpEndpointDisable, OpEndpointRemove, OpEndpointRotate, OpMemberInvite, OpMemberReinvite, OpMemberDisable, OpMemberEnable,
+		OpSealingKeyRotate, OpSealingKeyDrop, OpRegisterApply,
 		OpAccountInvite, OpAccountChange, OpAccountDisable, OpAccountEnable, OpServiceCreate, OpServiceRevoke,
 		OpBreakGlassMake, OpBreakGlassEnd, OpSettingsApprovals,
 	}

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"countersign.dev/internal/audit"
+	"countersign.dev/internal/operator"
 )
 
 // asked is one call of Do.
 type asked struct {
-	actor Actor
-	c     command
-	in    Intent
+	actor  Actor
+	member operator.Principal // who asks, where actor is a member; else zero
+	c      command
+	in     Intent
 }
 
 // counted is a transaction that counts its change rows, so that the revision that it makes is known before it ends.
@@ -55,14 +57,18 @@ func (r *Registry) perform(ctx context.Context, actor Actor, op Operation, in In
 	if err := actor.manages(); err != nil {
 		return Done{}, err
 	}
-	if err := in.check(actor); err != nil {
+	return r.ask(ctx, asked{actor: actor, in: in}, op)
+}
+
+// ask is Do for who may ask: an operator, or a member by DoAsMember.
+func (r *Registry) ask(ctx context.Context, a asked, op Operation) (Done, error) {
+	if err := a.in.check(a.actor); err != nil {
 		return Done{}, err
 	}
-	c, err := parseOperation(op)
-	if err != nil {
+	var err error
+	if a.c, err = parseOperation(op); err != nil {
 		return Done{}, err
 	}
-	a := asked{actor: actor, c: c, in: in}
 	for range 3 { // the settings may change between the look and the transaction, but hardly twice
 		done, waits, err := r.look(ctx, a)
 		if err != nil || done.Repeated {
@@ -92,7 +98,10 @@ func (r *Registry) perform(ctx context.Context, actor Actor, op Operation, in In
 func (r *Registry) look(ctx context.Context, a asked) (done Done, waits bool, err error) {
 	err = r.store.View(ctx, func(tx Tx) error {
 		var found bool
-		var err error
+		err := r.stands(tx, a)
+		if err != nil {
+			return err
+		}
 		if done, found, err = r.repeated(ctx, tx, a); err != nil || found {
 			return err
 		}
@@ -112,6 +121,9 @@ func (a asked) weigh(tx Tx) (int, error) {
 		return 0, err
 	}
 	n, err := needed(tx, a.c)
+	if err == nil && a.actor.Kind == Member {
+		return a.memberNeeds(tx, n)
+	}
 	switch {
 	case err == nil && a.actor.Kind == BreakGlass && a.c.op.Name.Outlasts():
 		return 0, fmt.Errorf("%w: a break-glass session ends, and leaves nobody and no setting behind by which somebody gets in again; "+
@@ -129,6 +141,9 @@ func (r *Registry) settle(ctx context.Context, a asked, ready *prepared) (done D
 	err = r.store.Update(ctx, func(inner Tx) error {
 		tx := &counted{Tx: inner}
 		var found bool
+		if err := r.stands(tx, a); err != nil {
+			return err
+		}
 		if done, found, err = r.repeated(ctx, tx, a); err != nil || found {
 			return err
 		}
@@ -171,8 +186,15 @@ func (r *Registry) execute(ctx context.Context, c command, j job) (Done, error) 
 		return Done{}, fmt.Errorf("%w: the overlap was to end at %s, which has passed; leave it out to end the older ones at once",
 			ErrArgument, overlap.UTC().Format(time.RFC3339))
 	}
+	inner := r
+	if j.actor.Kind == Member {
+		if err := memberFits(j.tx, c); err != nil {
+			return Done{}, err
+		}
+		inner = r.asMember()
+	}
 	j.tx = reasoned{Tx: j.tx, reason: j.reason, environment: j.op.Environment}
-	return c.run(ctx, r.within(j.tx), j)
+	return c.run(ctx, inner.within(j.tx), j)
 }
 
 // errTrial takes back what a trial did.

@@ -24,6 +24,7 @@ type Done struct {
 	Approvals  *Approvals
 
 	Account    *operator.Account
+	Member     *operator.Account
 	Service    *operator.ServiceAccount
 	BreakGlass *operator.BreakGlassCode
 

@@ -48,6 +48,14 @@ func partnerOperation(op Operation) (command, error) {
 		return bind(op, (*Registry).doEndpointRemove)
 	case OpEndpointRotate:
 		return bind(op, (*Registry).doEndpointRotate)
+	case OpMemberInvite:
+		return bind(op, (*Registry).doMemberInvite)
+	case OpMemberReinvite:
+		return bind(op, (*Registry).doMemberReinvite)
+	case OpMemberDisable:
+		return bind(op, (*Registry).doMemberDisable)
+	case OpMemberEnable:
+		return bind(op, (*Registry).doMemberEnable)
 	}
 	return command{}, errOtherTable
 }
@@ -155,7 +163,7 @@ func need(it bool, what string) string {
 // scope says whether an operation concerns one partner, and one environment.
 func (n OperationName) scope() (ofPartner, ofEnvironment bool) {
 	switch n {
-	case OpPartnerClose, OpPartnerUnlock:
+	case OpPartnerClose, OpPartnerUnlock, OpMemberInvite, OpMemberReinvite, OpMemberDisable, OpMemberEnable:
 		return true, false
 	case OpSealingKeyRotate, OpSealingKeyDrop:
 		return false, true

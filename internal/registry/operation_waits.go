@@ -35,8 +35,12 @@ func (n OperationName) waitRule() waitRule {
 func (n OperationName) Waits() bool { return n.waitRule() != never }
 
 // Outlasts reports whether an operation makes or changes who may act on the register. A break-glass session ends, and so does its way
-// in: it does none of these, whatever the settings.
+// in: it does none of these, whatever the settings. Nor does it let a member in, who could ask for things in its place.
 func (n OperationName) Outlasts() bool {
+	switch n {
+	case OpMemberInvite, OpMemberReinvite, OpMemberEnable:
+		return true
+	}
 	return n.waitRule() == byAccounts || n.waitRule() == bySettings
 }
 
@@ -45,7 +49,7 @@ func (n OperationName) Outlasts() bool {
 func (n OperationName) YieldsSecret() bool {
 	switch n {
 	case OpCredentialIssue, OpCredentialRotate, OpEndpointAdd, OpEndpointRotate, OpAccountInvite, OpServiceCreate,
-		OpBreakGlassMake:
+		OpBreakGlassMake, OpMemberInvite, OpMemberReinvite:
 		return true
 	}
 	return false

@@ -38,8 +38,8 @@ func (r *Registry) CreatePartner(ctx context.Context, actor Actor, name string) 
 	return p, nil
 }
 
-// ClosePartner refuses a partner everywhere and for good. Errors: ErrActor, ErrArgument, ErrNotFound, ErrState if it is
-// closed already, the store's.
+// ClosePartner refuses a partner everywhere and for good, and signs its members out. Errors: ErrActor, ErrArgument, ErrNotFound,
+// ErrState if it is closed already, the store's.
 func (r *Registry) ClosePartner(ctx context.Context, actor Actor, partnerID, reason string) error {
 	if err := checkLine("a reason", reason, maxReason); err != nil {
 		return fmt.Errorf("close partner: %w", err)
@@ -51,6 +51,9 @@ func (r *Registry) ClosePartner(ctx context.Context, actor Actor, partnerID, rea
 		}
 		p.Closed = true
 		if err := tx.PutPartner(p); err != nil {
+			return err
+		}
+		if err := r.signOutMembers(tx, p.ID); err != nil {
 			return err
 		}
 		return r.record(tx, actor, audit.PartnerClosed, p.ID, reason)

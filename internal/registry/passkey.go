@@ -2,6 +2,7 @@ package registry
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -14,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"countersign.dev/internal/audit"
 	"countersign.dev/internal/operator"
 	"countersign.dev/internal/secret"
 )
@@ -35,7 +35,7 @@ func (r *Registry) SignInPasskey(
 	ctx context.Context, accountID, keyID string, before, after json.RawMessage, from string, terms SessionTerms,
 ) (SignIn, error) {
 	return r.signIn(ctx, func(tx Tx) (SignIn, error) {
-		a, err := accountNoun.get(tx, accountID)
+		a, err := r.realm.accounts.get(tx, accountID)
 		if err != nil {
 			return SignIn{}, err
 		}
@@ -61,7 +61,7 @@ func (r *Registry) AddPasskey(ctx context.Context, accountID string, key operato
 		if err := r.dropRecoverySessions(tx, a.ID); err != nil {
 			return a, err
 		}
-		return a, r.putAccount(tx, self(a), audit.AccountKeyAdded, a, fmt.Sprintf("%s: %q", a.Login, key.Name))
+		return a, r.putAccount(tx, self(a), r.realm.keyAdded, a, fmt.Sprintf("%s: %q", a.Login, key.Name))
 	})
 }
 
@@ -78,7 +78,7 @@ func (r *Registry) RemovePasskey(ctx context.Context, accountID, keyID string) (
 		}
 		name := a.Passkeys[at].Name
 		a.Passkeys = slices.Delete(slices.Clone(a.Passkeys), at, at+1)
-		return a, r.putAccount(tx, self(a), audit.AccountKeyRemoved, a, fmt.Sprintf("%s: %q", a.Login, name))
+		return a, r.putAccount(tx, self(a), r.realm.keyRemoved, a, fmt.Sprintf("%s: %q", a.Login, name))
 	})
 }
 
@@ -90,7 +90,7 @@ func (r *Registry) RenewRecovery(ctx context.Context, accountID string) (codes [
 		if codes, err = r.freshRecovery(&a); err != nil {
 			return a, err
 		}
-		return a, r.putAccount(tx, self(a), audit.AccountChanged, a, a.Login+": new recovery codes")
+		return a, r.putAccount(tx, self(a), r.realm.changed, a, a.Login+": new recovery codes")
 	})
 	if err != nil {
 		return nil, err
@@ -104,9 +104,12 @@ func (r *Registry) ownCase(
 ) (operator.Account, error) {
 	var changed operator.Account
 	err := r.store.Update(ctx, func(tx Tx) error {
-		a, err := accountNoun.get(tx, accountID)
+		a, err := r.realm.accounts.get(tx, accountID)
 		if err != nil {
 			return err
+		}
+		if shut, err := barred(tx, a); err != nil || shut {
+			return cmp.Or(err, fmt.Errorf("%w: the partner of %s is closed", ErrState, a.Login))
 		}
 		if a.State() != operator.Active || a.Origin != operator.ByPasskey {
 			return fmt.Errorf("%w: only an active account that signs in with passkeys has them", ErrState)
@@ -164,7 +167,7 @@ func readRecovery(code string) string {
 func (r *Registry) UseRecovery(ctx context.Context, login, code, from string) (SignIn, error) {
 	text := readRecovery(code)
 	return r.signIn(ctx, func(tx Tx) (SignIn, error) {
-		a, found, err := accountNoun.find(tx, operator.FoldLogin(strings.TrimSpace(login)))
+		a, found, err := r.realm.accounts.find(tx, operator.FoldLogin(strings.TrimSpace(login)))
 		if err != nil {
 			return SignIn{}, err
 		}
@@ -177,12 +180,15 @@ func (r *Registry) UseRecovery(ctx context.Context, login, code, from string) (S
 		if !found || text == "" || at < 0 || a.State() != operator.Active || a.Origin != operator.ByPasskey {
 			return SignIn{}, operator.ErrNotSignedIn
 		}
+		if shut, err := barred(tx, a); err != nil || shut {
+			return SignIn{}, cmp.Or(err, operator.ErrNotSignedIn)
+		}
 		a.Recovery = slices.Delete(slices.Clone(a.Recovery), at, at+1)
 		s, token, err := r.openSession(tx, a.ID, a.Login, RecoverySession, r.now().Add(RecoveryLife), RecoveryLife)
 		if err != nil {
 			return SignIn{}, err
 		}
 		detail := fmt.Sprintf("%s from %s; %d codes are left", a.Login, clip(from, 60), len(a.Recovery))
-		return SignIn{Account: a, Session: s, Token: token}, r.putAccount(tx, self(a), audit.AccountRecovered, a, detail)
+		return SignIn{Account: a, Session: s, Token: token}, r.putAccount(tx, self(a), r.realm.recovered, a, detail)
 	})
 }

@@ -203,7 +203,7 @@ func (p *plan) add(path, name string) (string, error) {
 func (p *plan) closePartner(path string, v partner.Partner) {
 	v.Closed = true
 	p.step(Step{Action: audit.PartnerClosed, Path: path, Partner: v.Name}, func(tx Tx) error {
-		return errors.Join(tx.PutPartner(v), p.record(tx, audit.PartnerClosed, v.ID, "apply"))
+		return errors.Join(tx.PutPartner(v), p.registry.signOutMembers(tx, v.ID), p.record(tx, audit.PartnerClosed, v.ID, "apply"))
 	})
 }
 

@@ -110,7 +110,8 @@ func (r *Registry) stillGiven(tx Tx, p Proposal) ([]ProposalApproval, error) {
 	if err == nil && why != "" {
 		err = fmt.Errorf("%s: %w", why, ErrState)
 	}
-	return p.given(accounts), err
+	given, unread := p.given(tx, accounts)
+	return given, errors.Join(err, unread)
 }
 
 // yes is an approval in one line of the record.

@@ -19,7 +19,7 @@ const maxInlineParams = 48 << 10
 
 // propose keeps an operation as a proposal that needs n approvals.
 func (r *Registry) propose(tx Tx, a asked, n int) (Done, error) {
-	if err := crowded(tx, a.actor); err != nil {
+	if err := crowded(tx, a); err != nil {
 		return Done{}, err
 	}
 	id, err := secret.RowID(r.random, "prp_")
@@ -48,22 +48,25 @@ func (r *Registry) propose(tx Tx, a asked, n int) (Done, error) {
 	return Done{Proposal: &p}, nil
 }
 
-// crowded refuses a proposal of somebody who has very many that wait.
-func crowded(tx Tx, actor Actor) error {
-	n := 0
+// crowded refuses a proposal of somebody who has very many that wait; of members all of one partner count together.
+func crowded(tx Tx, a asked) error {
+	n, most, by, of := 0, MaxOpenProposals, a.actor.String(), ""
+	if a.actor.Kind == Member {
+		most, by, of = MaxMemberProposals, "members of this partner", a.member.PartnerID
+	}
 	for _, state := range []ProposalState{ProposalOpen, ProposalReady} {
-		list, err := proposalNoun.list(tx, partner.DocumentQuery{State: string(state)})
+		list, err := proposalNoun.list(tx, partner.DocumentQuery{State: string(state), PartnerID: of})
 		if err != nil {
 			return err
 		}
 		for _, p := range list {
-			if p.RequestedBy == actor.String() {
+			if of == "" && p.RequestedBy == by || of != "" && p.ofMember(of) {
 				n++
 			}
 		}
 	}
-	if n >= MaxOpenProposals {
-		return fmt.Errorf("%d proposals of %s wait already; withdraw some: %w", n, actor, ErrState)
+	if n >= most {
+		return fmt.Errorf("%d proposals of %s wait already; withdraw some: %w", n, by, ErrState)
 	}
 	return nil
 }
@@ -266,5 +269,5 @@ func readBlob(tx Tx, text string) ([]byte, error) {
 func actorFrom(text string) (Actor, error) {
 	kind, name, _ := strings.Cut(text, ":")
 	a := Actor{Kind: ActorKind(kind), Name: name}
-	return a, a.manages()
+	return a, a.asks()
 }

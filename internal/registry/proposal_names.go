@@ -83,6 +83,10 @@ func documentName(tx Tx, kind, id string) (name string, err error) {
 		var b operator.BreakGlassCode
 		b, err = breakGlassNoun.get(tx, id)
 		name = b.Name
+	case "mbr":
+		var a operator.Account
+		a, err = memberNoun.get(tx, id)
+		name = a.Login
 	case "whe":
 		var e partner.Endpoint
 		if e, err = endpointNoun.get(tx, id); err == nil {

@@ -63,7 +63,9 @@ func (r *Registry) annotateFor(tx Tx, p *Proposal, accounts []operator.Account) 
 	if p.ended() {
 		return nil
 	}
-	p.Approvals = p.given(accounts)
+	if p.Approvals, err = p.given(tx, accounts); err != nil {
+		return err
+	}
 	why, err := abandoned(tx, *p, accounts)
 	if p.Warning = why; err != nil || why != "" || p.State != ProposalOpen {
 		return err

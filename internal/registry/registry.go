@@ -1,8 +1,9 @@
 // Package registry owns the use cases that change the register: onboarding and reviewing partners, issuing, rotating and
 // revoking credentials, network rules, limits, webhook endpoints, sealing keys, replacing the key that seals secrets, applying a
-// declarative file, accounts and sessions of those who do all this, the operations and proposals by which they ask for it, and the
-// two calls with which a partner proves and changes its secret. Every one names its actor and writes its change row in the
-// transaction of the change itself; VerifyChanges tells whether anything happened without one.
+// declarative file, accounts and sessions of those who do all this, the operations and proposals by which they ask for it, the members
+// of partners and the few things that these may do and see, and the two calls with which a partner proves and changes its secret.
+// Every one names its actor and writes its change row in the transaction of the change itself; VerifyChanges tells whether anything
+// happened without one.
 //
 // It refuses: an approval by the person who asked for it, as whoever he acts; a credential where the review is not approved; a
 // change without an actor; a guess beyond the fifth, however many come at once and whenever the process is killed.
@@ -95,6 +96,10 @@ type Registry struct {
 	plain func(environment string) bool // PlainEndpoints
 
 	reviews *policies
+	realm   *realm // whose accounts, links and sessions it works on: the operators', but for MemberSignIns
+	member  bool   // it does what a member asked for (asMember): members are actors of its use cases, and of no other one's
+
+	refusals *memberLedger
 
 	parallel  int
 	queueWait time.Duration
@@ -113,7 +118,7 @@ func New(cfg Config) (*Registry, error) {
 		return nil, errors.New("new registry: Queue and QueueWait are not negative")
 	}
 	r := &Registry{store: cfg.Store, ring: ringOf(cfg), hasher: cfg.Hasher, clock: cfg.Now, random: cfg.Rand,
-		plain: cfg.PlainEndpoints, reviews: &policies{},
+		plain: cfg.PlainEndpoints, reviews: &policies{}, realm: operatorsRealm(), refusals: &memberLedger{},
 		parallel: cfg.Parallel, queueWait: cfg.QueueWait,
 		gates: newGates(cmp.Or(cfg.Queue, DefaultQueue)), strangers: newGates(maxStrangers)}
 	if err := r.SetReviews(cfg.Reviews); err != nil {
@@ -150,9 +155,17 @@ func (r *Registry) record(tx Tx, actor Actor, action audit.Action, subject, deta
 	return tx.Record(audit.Change{At: r.now(), Actor: actor.String(), Action: action, Subject: subject, Detail: detail})
 }
 
+// may returns nil if an actor may use the operators' use cases, or is the member for whom this registry was made.
+func (r *Registry) may(actor Actor) error {
+	if r.member && actor.Kind == Member {
+		return actor.named()
+	}
+	return actor.manages()
+}
+
 // update runs one operator's use case: the actor is checked first, errors carry the name of the use case.
 func (r *Registry) update(ctx context.Context, actor Actor, what string, change func(Tx) error) error {
-	if err := actor.manages(); err != nil {
+	if err := r.may(actor); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	if err := r.store.Update(ctx, change); err != nil {

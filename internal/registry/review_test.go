@@ -168,7 +168,7 @@ func TestEveryUseCaseNeedsAnActorThatManages(t *testing.T) {
 	}
 	for name, call := range uses {
 		for _, a := range []registry.Actor{{}, {Kind: registry.Operator}, {Name: "alice"}, {Kind: "root", Name: "alice"},
-			{Kind: registry.Partner, Name: "2445581234567"}, {Kind: registry.Operator, Name: "al\nice"},
+			{Kind: registry.Partner, Name: "2445581234567"}, {Kind: registry.Member, Name: "eve@acme.example"}, {Kind: registry.Operator, Name: "al\nice"},
 			{Kind: registry.Operator, Name: " alice"}, {Kind: registry.Operator, Name: strings.Repeat("a", 201)}} {
 			w.refuse(registry.ErrActor, func() error {
 				err := call(a)

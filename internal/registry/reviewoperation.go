@@ -57,7 +57,7 @@ func (r *Registry) doEvidenceAdd(ctx context.Context, j job, p EvidenceAdd) (Don
 }
 
 func (r *Registry) doCommentAdd(ctx context.Context, j job, p CommentAdd) (Done, error) {
-	_, err := r.AddComment(ctx, j.actor, j.op.PartnerID, j.op.Environment, p.Text)
+	_, err := r.addComment(ctx, j.actor, home{j.op.PartnerID, j.op.Environment}, p)
 	return r.reviewDone(ctx, j, err)
 }
 

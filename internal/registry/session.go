@@ -15,13 +15,6 @@ import (
 	"countersign.dev/internal/secret"
 )
 
-// The transient kinds of sign-ins. One row of sessionKind holds all sessions of an account or a break-glass code, and the token of
-// a session names the row: so all of them are listed and ended at once, and nobody can have more than MaxSessions.
-const (
-	sessionKind = "session"
-	linkKind    = "invitation"
-)
-
 // Bounds and defaults of sessions.
 const (
 	MaxSessions     = 20 // of one account; a further one ends the one that was silent longest
@@ -77,9 +70,10 @@ func (s sessionRow) ends() time.Time {
 	return s.Until
 }
 
-// sessionsOf are the sessions of an owner that count now.
+// sessionsOf are the sessions of an owner that count now. One row holds all sessions of an account or a break-glass code, and the
+// token of a session names the row: so all of them are listed and ended at once, and nobody can have more than MaxSessions.
 func (r *Registry) sessionsOf(tx Tx, owner string) ([]sessionRow, error) {
-	row, found, err := tx.Transient(sessionKind, owner)
+	row, found, err := tx.Transient(r.realm.sessions, owner)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -94,24 +88,26 @@ func (r *Registry) sessionsOf(tx Tx, owner string) ([]sessionRow, error) {
 // putSessions writes the sessions of an owner; none: the row goes.
 func (r *Registry) putSessions(tx Tx, owner string, all []sessionRow) error {
 	if len(all) == 0 {
-		return endSessions(tx, owner)
+		return r.endSessions(tx, owner)
 	}
 	body, err := json.Marshal(all)
 	if err != nil {
 		return fmt.Errorf("write the sessions of %s: %w", owner, err)
 	}
 	end := slices.MaxFunc(all, func(a, b sessionRow) int { return a.Until.Compare(b.Until) }).Until
-	return tx.PutTransient(partner.Transient{Kind: sessionKind, ID: owner, Owner: owner, ExpiresAt: end, Body: body})
+	return tx.PutTransient(partner.Transient{Kind: r.realm.sessions, ID: owner, Owner: owner, ExpiresAt: end, Body: body})
 }
 
 // endSessions ends every session of an owner.
-func endSessions(tx Tx, owner string) error { return tx.DeleteTransient(sessionKind, owner) }
+func (r *Registry) endSessions(tx Tx, owner string) error {
+	return tx.DeleteTransient(r.realm.sessions, owner)
+}
 
 // openSession adds a session with a fresh token, so that a token from before a sign-in is worth nothing after it.
 func (r *Registry) openSession(
 	tx Tx, owner, name string, kind SessionKind, until time.Time, idle time.Duration,
 ) (Session, secret.Value, error) {
-	prefix := operator.SessionToken
+	prefix := r.realm.session
 	if kind == TerminalSession {
 		prefix = operator.TerminalToken
 	}
@@ -143,7 +139,7 @@ func shown(s sessionRow, owner, name string) Session {
 
 // findSession finds the session of a token; nil for none that counts.
 func (r *Registry) findSession(tx Tx, prefix operator.Prefix, token string) (owner string, all []sessionRow, at int, err error) {
-	if owner, err = operator.ParseToken(token, prefix); err != nil {
+	if owner, err = operator.ParseToken(token, prefix); err != nil || !r.realm.takes(prefix) || !r.realm.owns(owner) {
 		return "", nil, -1, nil
 	}
 	if all, err = r.sessionsOf(tx, owner); err != nil {
@@ -254,6 +250,6 @@ func (r *Registry) signOut(ctx context.Context, prefix operator.Prefix, token st
 		if err := r.putSessions(tx, owner, slices.Delete(all, at, at+1)); err != nil || p.Name == "" {
 			return err
 		}
-		return r.record(tx, ActorOf(p), audit.AccountSignedOut, owner, fmt.Sprintf("%s: session %s", p.Name, id))
+		return r.record(tx, ActorOf(p), r.realm.signedOut, owner, fmt.Sprintf("%s: session %s", p.Name, id))
 	})
 }

@@ -12,7 +12,7 @@ import (
 // count from the next call on. prefix says which tokens the caller takes at this place; one of another kind proves nothing. A
 // recovery session is nobody here. Errors: operator.ErrNotSignedIn for whatever proves nobody, the store's.
 func (r *Registry) Principal(ctx context.Context, prefix operator.Prefix, token string) (operator.Principal, error) {
-	if _, err := operator.ParseToken(token, prefix); err != nil {
+	if _, err := operator.ParseToken(token, prefix); err != nil || !r.realm.takes(prefix) {
 		return operator.Principal{}, operator.ErrNotSignedIn
 	}
 	var seen bool
@@ -52,13 +52,29 @@ func (r *Registry) ownerPrincipal(tx Tx, owner string, s sessionRow) (operator.P
 		p.Kind, p.Name, p.Permissions = operator.KindBreakGlass, b.Name, operator.Permissions()
 		return p, nil
 	}
-	a, err := accountNoun.get(tx, owner)
-	if err != nil || a.State() != operator.Active {
-		return operator.Principal{}, ignoreMissing(err)
+	a, err := r.signable(tx, owner)
+	if err != nil || a.ID == "" {
+		return operator.Principal{}, err
+	}
+	if a.Member() {
+		p.Kind, p.Name, p.PartnerID = operator.KindMember, a.Login, a.PartnerID
+		return p, nil
 	}
 	p.Kind, p.Name, p.Roles, p.Environments = operator.KindAccount, a.Login, a.Roles, a.Environments
 	p.Permissions = operator.PermissionsOf(a.Roles)
 	return p, nil
+}
+
+// signable is the account of a row identity, if somebody may act in its name now; else the zero account.
+func (r *Registry) signable(tx Tx, id string) (operator.Account, error) {
+	a, err := r.realm.accounts.get(tx, id)
+	if err != nil || a.State() != operator.Active {
+		return operator.Account{}, ignoreMissing(err)
+	}
+	if shut, err := barred(tx, a); err != nil || shut {
+		return operator.Account{}, err
+	}
+	return a, nil
 }
 
 // ignoreMissing is err, or nil where it says that a row is not there.
@@ -89,12 +105,12 @@ func (r *Registry) see(ctx context.Context, prefix operator.Prefix, token string
 func (r *Registry) SignedIn(ctx context.Context, token string) (operator.Account, Session, error) {
 	var s Session
 	a, err := view(ctx, r.store, func(tx Tx) (a operator.Account, err error) {
-		owner, all, at, err := r.findSession(tx, operator.SessionToken, token)
+		owner, all, at, err := r.findSession(tx, r.realm.session, token)
 		if err != nil || at < 0 || isBreakGlass(owner) {
 			return a, err
 		}
-		if a, err = accountNoun.get(tx, owner); err != nil || a.State() != operator.Active {
-			return operator.Account{}, ignoreMissing(err)
+		if a, err = r.signable(tx, owner); err != nil || a.ID == "" {
+			return a, err
 		}
 		s = shown(all[at], owner, a.Login)
 		return a, nil

@@ -37,7 +37,7 @@ func (r *Registry) KeepTicket(ctx context.Context, kind TicketKind, body []byte,
 		return "", fmt.Errorf("keep ticket: %w: %w", secret.ErrRandom, err)
 	}
 	name := base64.RawURLEncoding.EncodeToString(b[:])
-	row := partner.Transient{Kind: string(kind), ID: operator.HashToken(name), ExpiresAt: r.now().Add(life), Body: body}
+	row := partner.Transient{Kind: r.realm.tickets + string(kind), ID: operator.HashToken(name), ExpiresAt: r.now().Add(life), Body: body}
 	if err := r.store.Update(ctx, func(tx Tx) error { return tx.PutTransient(row) }); err != nil {
 		return "", fmt.Errorf("keep ticket: %w", err)
 	}
@@ -52,7 +52,7 @@ func (r *Registry) TakeTicket(ctx context.Context, kind TicketKind, name string)
 	}
 	var body []byte
 	err := r.store.Update(ctx, func(tx Tx) error {
-		row, found, err := tx.Transient(string(kind), operator.HashToken(name))
+		row, found, err := tx.Transient(r.realm.tickets+string(kind), operator.HashToken(name))
 		if err != nil {
 			return err
 		}

@@ -29,11 +29,25 @@ func ReadBook(fsys faultfile.FS, path string, keys ...Public) ([]Anchor, error) 
 }
 
 func readAll(in io.Reader, keys []Public) (anchors []Anchor, err error) {
+	statements, err := ReadStatements(in, nil, keys...)
+	for _, st := range statements {
+		anchors = append(anchors, st.Anchor)
+	}
+	return anchors, err
+}
+
+// ReadStatements reads and verifies the lines of a book, as ReadBook does, that follow the statement before; nil: from the
+// first. Whoever has verified the beginning of a book, and sees that its bytes are the same ones, need not verify it again.
+func ReadStatements(in io.Reader, before *Statement, keys ...Public) (all []Statement, err error) {
 	lines := bufio.NewReaderSize(in, MaxLine+1)
-	for number := uint64(1); ; number++ {
+	number := uint64(1)
+	if before != nil {
+		number = before.Number + 1
+	}
+	for ; ; number++ {
 		line, err := lines.ReadSlice('\n')
 		if errors.Is(err, io.EOF) {
-			return anchors, nil
+			return all, nil
 		}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			err = fmt.Errorf("%w: too long", ErrMalformed)
@@ -45,13 +59,13 @@ func readAll(in io.Reader, keys []Public) (anchors []Anchor, err error) {
 		if err == nil {
 			err = verifyAny(st, keys)
 		}
-		if err == nil && (st.Number != number || number > 1 && goesBack(anchors[len(anchors)-1], st.Anchor)) {
+		if err == nil && (st.Number != number || before != nil && goesBack(before.Anchor, st.Anchor)) {
 			err = fmt.Errorf("%w in this place: it is number %d, of line %d of the record", ErrMalformed, st.Number, st.Seq)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", number, err)
 		}
-		anchors = append(anchors, st.Anchor)
+		all, before = append(all, st), &st
 	}
 }
 

@@ -53,14 +53,26 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 	if total == 0 {
 		return 0
 	}
+	return at(h, h.sorted(), rankOf(q, total))
+}
+
+// rankOf is which of total durations, in order, the share q reaches to.
+func rankOf(q float64, total uint64) uint64 {
 	rank := uint64(min(max(q, 0), 1)*float64(total) + 0.999999)
-	rank = min(max(rank, 1), total)
-	for _, b := range slices.Sorted(maps.Keys(h.counts)) {
-		if n := h.counts[b]; n >= rank {
+	return min(max(rank, 1), total)
+}
+
+// sorted are the buckets that hold something, in order.
+func (h *Histogram) sorted() []uint16 { return slices.Sorted(maps.Keys(h.counts)) }
+
+// at is the duration with a rank.
+func at(h *Histogram, sorted []uint16, rank uint64) time.Duration {
+	for _, b := range sorted {
+		n := h.counts[b]
+		if n >= rank {
 			return middle(b)
-		} else {
-			rank -= n
 		}
+		rank -= n
 	}
 	return 0
 }

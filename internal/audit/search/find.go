@@ -19,6 +19,9 @@ type Found struct {
 	Line    Line   // what it says; its texts are parts of Text
 }
 
+// Cursor is the Query.Cursor for what follows f. It counts the lines of everybody: who may read only some of them is not given it.
+func (f *Found) Cursor() string { return place{f.Segment, f.Row}.String() }
+
 // Page is what a Find found.
 type Page struct {
 	Found  []Found

@@ -71,8 +71,8 @@ func (p asked) choose(set rowSet, q *Query, low, high uint32) (bool, error) {
 		return false, err
 	}
 	for _, w := range wanted {
-		if err := p.keepColumn(set, w); err != nil {
-			return false, err
+		if err := p.keepColumn(set, w); err != nil || set.empty() {
+			return false, err // what else stands in the part need not be read
 		}
 	}
 	if err := p.keepKinds(set, q); err != nil {
@@ -94,18 +94,21 @@ type wish struct {
 
 // wanted looks the texts of q up. some is false when one of them does not occur in this part.
 func (p asked) wanted(q *Query) (list []wish, some bool, err error) {
-	for c, text := range [...]string{byEnvironment: q.Environment, byAPI: q.API, byPartner: q.Partner, byCredential: q.Credential,
-		byReason: q.Reason} {
-		if text == "" {
+	texts := [columnCount]string{byEnvironment: q.Environment, byAPI: q.API, byPartner: q.Partner, byCredential: q.Credential, byReason: q.Reason}
+	columns := [columnCount]column{byEnvironment, byAPI, byPartner, byCredential, byReason, byAddress}
+	// The short dictionaries first: one that lacks what is wanted spares reading those of ten thousand partners.
+	slices.SortFunc(columns[:], func(a, b column) int {
+		return cmp.Compare(p.blobs[blobWords+int(a)].length, p.blobs[blobWords+int(b)].length)
+	})
+	for _, c := range columns {
+		low, high := texts[c], texts[c]
+		if c == byAddress && q.Address.IsValid() {
+			low, high = bounds(q.Address)
+		}
+		if low == "" && high == "" {
 			continue
 		}
-		if list, some, err = p.wish(list, column(c), text, text); err != nil || !some {
-			return nil, false, err
-		}
-	}
-	if q.Address.IsValid() {
-		low, high := bounds(q.Address)
-		if list, some, err = p.wish(list, byAddress, low, high); err != nil || !some {
+		if list, some, err = p.wish(list, c, low, high); err != nil || !some {
 			return nil, false, err
 		}
 	}
@@ -190,39 +193,6 @@ func (p asked) keepKinds(set rowSet, q *Query) error {
 	}
 	keepBytes(set, b, uint32(low), uint32(high))
 	return nil
-}
-
-// keepBytes keeps the rows with a value of at least first and below end. Its loop has no branch: whether a busy partner's row
-// comes next cannot be guessed.
-func keepBytes(set rowSet, column []byte, first, end uint32) {
-	low, span := byte(first), uint64(byte(end-first-1))
-	for i := range set {
-		if set[i] == 0 {
-			continue
-		}
-		var fit uint64
-		for bit, v := range column[i*64 : min(i*64+64, len(column))] {
-			fit |= (1 ^ (span-uint64(v-low))>>63) << (bit & 63)
-		}
-		set[i] &= fit
-	}
-}
-
-// keepPairs is keepBytes for two bytes a row; distance is that of the last wanted value from low.
-func keepPairs(set rowSet, column []byte, low, distance uint16) {
-	span := uint64(distance)
-	for i := range set {
-		if set[i] == 0 {
-			continue
-		}
-		var fit uint64
-		run := column[i*128 : min(i*128+128, len(column))]
-		for bit := 0; len(run) >= 2; bit++ {
-			fit |= (1 ^ (span-uint64(binary.LittleEndian.Uint16(run)-low))>>63) << (bit & 63)
-			run = run[2:]
-		}
-		set[i] &= fit
-	}
 }
 
 // keepTimes keeps the rows with an offset from from to to; those that are too far from the base to say stay.

@@ -29,6 +29,7 @@ type call struct {
 	bytes  int64         // of the answer
 	spent  time.Duration // in which the reader kept it waiting
 	why    string        // why it was refused, for the record
+	tries  bool          // it would change nothing: what stands in its way is an answer, and no refused attempt
 }
 
 // actor is in whose name the request acts.

@@ -24,18 +24,26 @@ type Config struct {
 	Registry *registry.Registry
 	// Authenticate tells who sends a request; an error that is operator.ErrNotSignedIn is a 401, any other one a 503.
 	Authenticate func(*http.Request) (operator.Principal, error)
+	// Still tells whether a principal is who it was and may what it might, without counting as a use of its session: a stream asks
+	// again and again. An error that is operator.ErrNotSignedIn ends the stream. nil: Authenticate is asked, which counts.
+	Still func(context.Context, operator.Principal) error
 	// SignIn answers everything outside of /v1/, after the host was checked: sign-in pages. nil: 404.
 	SignIn http.Handler
 
 	Questions    Questions                             // nil: what-if and its kin answer 503
 	Decisions    []Decisions                           // the decision records, searched one after another; none: searches answer 503
+	Tails        Tails                                 // follows the decision record; nil: streams answer 503
+	Explanations Explanations                          // of refused requests, from what was kept of them; nil: there are none
+	Traffic      Traffic                               // what happens, summed up; nil: 503
+	Records      Records                               // how far the records are verified; nil: 503
 	Checkpoints  func(record string) ([]byte, error)   // the signed book of "changes" or "decisions", as text; nil: 503
 	Webhooks     Webhooks                              // nil: handshakes answer 503, and no source is published
 	Nodes        func(context.Context) ([]Node, error) // what every server process serves; nil: there are none
 	Environments func() []Environment                  // those of the configuration as it stands; nil: none are listed
 
-	// Link makes of the token of a one-time link what its receiver opens; nil: the token itself.
-	Link func(token string) string
+	// Link makes of the token of a one-time link what its receiver opens, MemberLink of a member's, for the portal; nil: the token itself.
+	Link       func(token string) string
+	MemberLink func(token string) string
 
 	// PublicURL is where people reach this server, https://admin.example.com:8443; its host is the only one that is answered.
 	// Empty: none but those of this machine.

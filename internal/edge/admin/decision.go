@@ -144,8 +144,13 @@ func (h handlers) DecisionExport(w http.ResponseWriter, r *http.Request, params 
 	}
 }
 
-// noteExport records who takes a copy of which record; false: it could not, and nothing is given.
+// noteExport records who takes a copy of which record; false: it could not, or another site's page sent the browser here, and nothing
+// is given. To read changes nothing else, so that the check of what changes something lets a link of anybody's through.
 func (c *call) noteExport(record string) bool {
+	if site := c.r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "same-site" {
+		c.refuse(refusal{kind: api.CrossOrigin})
+		return false
+	}
 	if err := c.s.cfg.Registry.NoteExported(c.r.Context(), c.actor(), record, "asked for: "+c.r.URL.RawQuery); err != nil {
 		c.fail(err)
 		return false

@@ -38,7 +38,7 @@ func (c *call) do(name registry.OperationName, partnerID, environment string, pa
 	}
 	done, err := c.s.cfg.Registry.Do(c.r.Context(), c.actor(), op, intent)
 	if err != nil {
-		c.fail(err)
+		c.applyFailed(err)
 		return done, false
 	}
 	if done.Proposal != nil { // also one that was made before, by a repeated request: whatever has become of it, it is in the answer

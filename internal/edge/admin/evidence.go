@@ -105,7 +105,7 @@ func (h handlers) CommentAdd(w http.ResponseWriter, _ *http.Request, id api.InPa
 	if !c.read(&in) {
 		return
 	}
-	done, ok := c.do(registry.OpCommentAdd, id, environment, registry.CommentAdd{Text: in.Text}, asked{})
+	done, ok := c.do(registry.OpCommentAdd, id, environment, registry.CommentAdd{Text: in.Text, Shared: in.Shared}, asked{})
 	if !ok {
 		return
 	}

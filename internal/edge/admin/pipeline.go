@@ -19,7 +19,7 @@ import (
 func (c *call) authenticate() bool {
 	who, err := c.s.cfg.Authenticate(c.r)
 	switch {
-	case errors.Is(err, operator.ErrNotSignedIn) || err == nil && who.Kind == "":
+	case errors.Is(err, operator.ErrNotSignedIn) || err == nil && (who.Kind == "" || who.Kind == operator.KindMember):
 		if !c.s.failures.failed(c.address()) {
 			c.refuse(refusal{kind: api.TooManyRequests, detail: "Too many requests from this address were not signed in.", retry: 60})
 			return false

@@ -223,6 +223,10 @@ func (h handlers) ProposalComment(w http.ResponseWriter, r *http.Request, id api
 	if !c.mayIn(operator.ProposalsApprove, p.Operation) && !c.mayDo(p.Operation) {
 		return
 	}
+	if in.Shared {
+		c.refuse(refusal{kind: api.Invalid, errors: []field{{"shared", "comments on proposals are for operators; a rejection's reason is what a member reads"}}})
+		return
+	}
 	p, err := h.cfg.Registry.CommentOnProposal(r.Context(), c.actor(), id, in.Text)
 	c.answerProposal(http.StatusCreated, p, err)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"countersign.dev/api"
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/registry"
@@ -144,6 +146,39 @@ func TestAFileIsAppliedOrSaysWhyNot(t *testing.T) {
 		t.Errorf("the items that cannot be had: %+v", p)
 	}
 	w.send("operator", "POST", "/v1/apply", strings.Replace(file, "203.0.113.7", "everywhere", 1)+`}`).refused(api.Invalid)
+}
+
+// TestAFileThatCannotBeHadNamesEachItem, not only on a dry run: nothing of it is applied, and where a second person would have to look, no
+// proposal is made of it.
+func TestAFileThatCannotBeHadNamesEachItem(t *testing.T) {
+	w := newWorld(t)
+	acme := w.admitted("Acme", "sandbox", "production")
+	for _, environment := range []string{"sandbox", "production"} {
+		file := `{"desired":{"partners":[{"name":"Newcomer"},{"name":"Acme","environments":[{"name":"` + environment + `",` +
+			`"networks":[{"prefix":"203.0.113.7"},{"prefix":"0.0.0.0/0"}],"limits":[{"credential_id":"crd_aaaaaaaaaaaaaaaaaaaaaaaaaa","rate":1,"per_seconds":1,"burst":1}]}]}]}`
+		for _, end := range []string{`}`, `,"dry_run":true}`} {
+			p := w.send("operator", "POST", "/v1/apply", file+end).want(http.StatusUnprocessableEntity).refused(api.Invalid)
+			var got []string
+			for _, e := range p.Errors {
+				if got = append(got, e.Pointer); e.Message == "" {
+					t.Errorf("%s%s: %s without a word", environment, end, e.Pointer)
+				}
+			}
+			want := []string{"/desired/partners[1].environments[0].networks[1]", "/desired/partners[1].environments[0].limits[0]"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s%s: %s", environment, end, diff)
+			}
+		}
+	}
+	partners, err := w.Partners(ctx)
+	w.must(err)
+	networks, err := w.Networks(ctx, acme)
+	w.must(err)
+	proposals, err := w.Proposals(ctx, registry.ProposalQuery{State: registry.ProposalOpen, Limit: registry.MaxPage})
+	w.must(err)
+	if len(partners) != 1 || len(networks) > 0 || len(proposals.Items) > 0 {
+		t.Errorf("%d partners, networks %+v, proposals %+v", len(partners), networks, proposals.Items)
+	}
 }
 
 // TestWhatWaitsIsCounted: for the one who looks first in the morning.

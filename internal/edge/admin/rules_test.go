@@ -380,3 +380,20 @@ func TestABrokenRegisterIsNotTold(t *testing.T) {
 	w.broken = operator.ErrNotSignedIn
 	w.send("viewer", "GET", "/v1/me", nil).refused(api.NotSignedIn)
 }
+
+// TestRule31AnotherSiteTakesNoExport: a link of another site, or of another port of this host, that an operator follows takes no copy
+// of a record, and leaves no row in their name (security rule 31). The console's own links do, and an address that was typed.
+func TestRule31AnotherSiteTakesNoExport(t *testing.T) {
+	w := newWorld(t)
+	for _, path := range []string{"/v1/changes/export?format=csv", "/v1/decisions/export?format=csv"} {
+		for _, site := range []string{"cross-site", "same-site"} {
+			w.send("auditor", "GET", path, nil, "Sec-Fetch-Site", site).refused(api.CrossOrigin)
+		}
+	}
+	if rows := w.rows(audit.RecordExported); len(rows) > 0 {
+		t.Errorf("rows of exports that nobody asked for: %+v", rows)
+	}
+	for _, site := range []string{"same-origin", "none", ""} {
+		w.send("auditor", "GET", "/v1/changes/export?format=csv", nil, "Sec-Fetch-Site", site).want(http.StatusOK)
+	}
+}

@@ -136,6 +136,7 @@ func populated(t testing.TB) (w *world, ids map[string]string) {
 	w.thingsOf(other, "production", "mark-of-the-other")
 	ids = w.thingsOf(id, "sandbox", "acme")
 	ids["partner"], ids["environment"], ids["item"], ids["request_id"] = id, "sandbox", "security", strings.Repeat("0", 31)+"1"
+	ids["record"], ids["seq"] = "decisions", "1"
 	w.must(w.RequestReview(ctx, alice, w.admitted("New"), "sandbox", ""))
 	return w, ids
 }
@@ -165,7 +166,11 @@ func (w *world) thingsOf(id, environment, name string) map[string]string {
 	w.must(err)
 	glass, _, err := w.MakeBreakGlass(ctx, alice, registry.BreakGlassMake{Name: name})
 	w.must(err)
-	return map[string]string{"credential": issued.Credential.ID, "network": rule.ID, "limit_id": limit.ID, "endpoint": hook.Endpoint.ID, "evidence": evidence.ID,
+	op, err = registry.NewOperation(registry.OpMemberInvite, id, "", registry.MemberInvite{Login: name + "@partner.example"})
+	w.must(err)
+	member, err := w.Do(ctx, registry.Actor{Kind: registry.Operator, Name: "other@example.com"}, op, registry.Intent{})
+	w.must(err)
+	return map[string]string{"member": member.Member.ID, "credential": issued.Credential.ID, "network": rule.ID, "limit_id": limit.ID, "endpoint": hook.Endpoint.ID, "evidence": evidence.ID,
 		"proposal": done.Proposal.ID, "account": account.Account.ID, "service": service.ID, "break_glass": glass.ID, "session": "ses_nothing"}
 }
 

@@ -34,7 +34,9 @@ type Server struct {
 	origin   *http.CrossOriginProtection
 	heavy    *turnstile.Turnstile
 	shakes   *turnstile.Turnstile // handshakes with endpoints
+	tails    *tailPlaces          // streams of the record
 	refused  *ledger
+	standing standing // what the register says of everybody
 	failures *throttle
 	wire     func() time.Time // the clock of connections, which is not the one that decides
 }
@@ -46,7 +48,7 @@ func newServer(cfg Config, host string) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, host: host, contract: c, mux: http.NewServeMux(), byRoute: map[string]*operation{}, allow: map[string]string{},
 		origin: http.NewCrossOriginProtection(), heavy: turnstile.New(heavyPlaces, heavyRoom),
-		shakes: turnstile.New(shakePlaces, shakeRoom), failures: newThrottle(cfg.Now), wire: time.Now}
+		shakes: turnstile.New(shakePlaces, shakeRoom), tails: newTailPlaces(), failures: newThrottle(cfg.Now), wire: time.Now}
 	s.refused = &ledger{s: s}
 	s.routes = api.Routes(handlers{s}, badParameter)
 	methods := map[string][]string{}
@@ -177,7 +179,7 @@ func (c *call) finish() {
 		c.broke(fmt.Errorf("panic: %v", fault))
 	}
 	c.patient()
-	if c.op != nil && c.op.change && refusedStatus(c.status) {
+	if c.op != nil && c.op.change && !c.tries && refusedStatus(c.status) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), 5*time.Second)
 		defer cancel()
 		c.s.refused.note(ctx, c)
@@ -227,6 +229,7 @@ func (s *Server) Maintain(ctx context.Context, tick <-chan time.Time) {
 
 // Close writes down what is gathered still, and sends everybody away who waits for a place. Errors: the store's.
 func (s *Server) Close(ctx context.Context) error {
+	s.EndTails()
 	s.heavy.Close()
 	s.shakes.Close()
 	return s.refused.write(ctx, s.refused.take(true))

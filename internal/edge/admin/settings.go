@@ -89,6 +89,7 @@ func (h handlers) RegisterApply(w http.ResponseWriter, r *http.Request, _ api.Re
 	if !c.read(&in) {
 		return
 	}
+	c.tries = in.DryRun
 	params, ok := c.desired(in.Desired)
 	if !ok {
 		return

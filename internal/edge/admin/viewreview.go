@@ -35,7 +35,7 @@ func viewEvidence(e registry.Evidence) api.Evidence {
 }
 
 func viewReviewComment(c registry.Comment) api.ReviewComment {
-	return api.ReviewComment{ID: c.ID, Round: c.Round, By: c.By, At: c.At.UTC(), Text: c.Text}
+	return api.ReviewComment{ID: c.ID, Round: c.Round, By: c.By, At: c.At.UTC(), Text: c.Text, Shared: c.Shared}
 }
 
 func viewFacts(f registry.SystemFacts) api.SystemFacts {

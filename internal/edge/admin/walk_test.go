@@ -88,7 +88,7 @@ func attacks(t testing.TB, s shape, ids map[string]string) (list []attack) {
 
 // TestNothingBadBreaksAnOperation walks the contract: wrong types, huge values, unknown members, ids of others, stale ETags, every
 // role. No answer is a fault of the server, each is as the contract says (check), none holds a word of another partner, and every
-// refused attempt to change something has its row.
+// refused attempt to change something has its row; what would only have been tried is none.
 func TestNothingBadBreaksAnOperation(t *testing.T) {
 	var w *world
 	var ids map[string]string
@@ -116,7 +116,7 @@ func TestNothingBadBreaksAnOperation(t *testing.T) {
 			if strings.Contains(answer.Body.String(), "mark-of-the-other") && (strings.Contains(s.path, "{partner}") || a.who == "sandbox") {
 				t.Errorf("%s, %s: the answer tells of another partner: %s", s.id, a.name, answer.Body)
 			}
-			if s.change() && answer.Code >= 400 && answer.Code != http.StatusTooManyRequests && w.find2(answer.r) == s.id && w.lastRefused() <= before {
+			if a.name != "dry_run: true" && s.change() && answer.Code >= 400 && answer.Code != http.StatusTooManyRequests && w.find2(answer.r) == s.id && w.lastRefused() <= before {
 				t.Errorf("%s, %s: %d, and no row of the refused attempt", s.id, a.name, answer.Code)
 			}
 		}

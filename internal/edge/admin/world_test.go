@@ -99,6 +99,8 @@ type world struct {
 	counted  map[string]int
 	contract *openapi3.T
 	broken   error // of Authenticate
+
+	recordDir string // of the decision record
 }
 
 // contract is read once for all tests.
@@ -131,6 +133,7 @@ func newWorld(t testing.TB, change ...func(*admin.Config)) *world {
 	w.openRegister()
 	records := w.records(t)
 	cfg := admin.Config{Registry: w.Registry, Authenticate: w.authenticate, Questions: w.questions(records), Decisions: []admin.Decisions{records},
+		Traffic: w.sums(t), Records: w.inspector(), Tails: idleTails(t, w.clock.now),
 		Checkpoints: func(record string) ([]byte, error) { return []byte("checkpoint of " + record + "\n"), nil }, Webhooks: w.hooks,
 		Nodes: w.listNodes, PublicURL: public, Now: w.clock.now, Rand: rand.Reader, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
 		Environments: func() []admin.Environment {
@@ -177,6 +180,7 @@ func (w *world) openRegister() {
 func (w *world) records(t testing.TB) *search.Searcher {
 	t.Helper()
 	dir := t.TempDir()
+	w.recordDir = dir
 	record := recordtest.New(t, dir)
 	all := record.Header()
 	for i := range 40 {
@@ -288,6 +292,11 @@ func (w *world) send(who, method, target string, body any, headers ...string) an
 
 func (w *world) serve(r *http.Request) answer {
 	w.Helper()
+	if r.URL.Path == "/v1/decisions/tail" { // an answer that is recorded has to end: its reader is gone when the stream begins
+		gone, leave := context.WithCancel(r.Context())
+		leave()
+		r = r.WithContext(gone)
+	}
 	a := answer{httptest.NewRecorder(), w, r}
 	w.server.ServeHTTP(a, r)
 	a.check()

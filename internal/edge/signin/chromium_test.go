@@ -211,6 +211,9 @@ func TestARealBrowserRegistersSignsInAndRecovers(t *testing.T) {
 	if got := c.eval(shown); got != "I have kept them" {
 		t.Errorf("beside the recovery codes somebody can press %v: the link is used up, and the codes would be gone", got)
 	}
+	if got := c.eval("document.activeElement.id"); got != "codes-title" {
+		t.Errorf("the focus is at %v, away from the codes, and nobody who hears the page is told of them", got)
+	}
 	code, _ := c.eval("document.querySelector('#codelist li').textContent").(string)
 	c.press("I have kept them")
 	c.at("/sign-in/")

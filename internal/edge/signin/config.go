@@ -17,12 +17,11 @@ import (
 	"countersign.dev/internal/secret"
 )
 
-// Register is what sign-ins need of the register; registry.Registry is one.
-type Register interface {
+// MemberRegister is what every sign-in needs of the register, and all that members' ones do; registry.MemberSignIns is one.
+type MemberRegister interface {
 	Principal(ctx context.Context, prefix operator.Prefix, token string) (operator.Principal, error)
 	SignedIn(ctx context.Context, token string) (operator.Account, registry.Session, error)
 	Account(ctx context.Context, idOrLogin string) (operator.Account, error)
-	SignInIdentity(ctx context.Context, who registry.Identity, from string, terms registry.SessionTerms) (registry.SignIn, error)
 	SignInPasskey(ctx context.Context, accountID, keyID string, before, after json.RawMessage, from string,
 		terms registry.SessionTerms) (registry.SignIn, error)
 	SignInDemo(ctx context.Context, login, from string, terms registry.SessionTerms) (registry.SignIn, error)
@@ -30,28 +29,35 @@ type Register interface {
 	LinkAccount(ctx context.Context, token string) (operator.Account, error)
 	RedeemLink(ctx context.Context, token string, with registry.Redemption, from string,
 		terms registry.SessionTerms) (registry.SignIn, error)
-	RedeemLinkIdentity(ctx context.Context, token string, who registry.Identity, from string,
-		terms registry.SessionTerms) (registry.SignIn, error)
 	AddPasskey(ctx context.Context, accountID string, key operator.Passkey) (operator.Account, error)
 	RemovePasskey(ctx context.Context, accountID, keyID string) (operator.Account, error)
 	RenewRecovery(ctx context.Context, accountID string) ([]string, error)
 	UseRecovery(ctx context.Context, login, code, from string) (registry.SignIn, error)
-	UseBreakGlass(ctx context.Context, code, why, from string) (registry.BreakGlassSession, error)
 	KeepTicket(ctx context.Context, kind registry.TicketKind, body []byte, life time.Duration) (string, error)
 	TakeTicket(ctx context.Context, kind registry.TicketKind, name string) ([]byte, error)
-	TerminalCode(ctx context.Context, p operator.Principal, challenge string) (string, error)
-	TerminalToken(ctx context.Context, code, verifier string) (operator.Principal, secret.Value, error)
 	NoteRefused(ctx context.Context, actor registry.Actor, operation, why string) error
 }
 
-// Config says what New needs: Register, PublicURL and Now; the rest may be zero.
+// Register is what operators' sign-ins need of the register beside that; registry.Registry is one.
+type Register interface {
+	MemberRegister
+	SignInIdentity(ctx context.Context, who registry.Identity, from string, terms registry.SessionTerms) (registry.SignIn, error)
+	RedeemLinkIdentity(ctx context.Context, token string, who registry.Identity, from string,
+		terms registry.SessionTerms) (registry.SignIn, error)
+	UseBreakGlass(ctx context.Context, code, why, from string) (registry.BreakGlassSession, error)
+	TerminalCode(ctx context.Context, p operator.Principal, challenge string) (string, error)
+	TerminalToken(ctx context.Context, code, verifier string) (operator.Principal, secret.Value, error)
+}
+
+// Config says what New needs: one of Register and Members, PublicURL and Now; the rest may be zero.
 type Config struct {
-	Register  Register
+	Register  Register         // of the operators' sign-in
+	Members   MemberRegister   // in its place, of the sign-in at the partners' portal: passkeys and recovery codes, and nothing else
 	PublicURL string           // scheme and host as browsers see them: https, or http on loopback; no path
 	Now       func() time.Time // the clock of ID tokens and of throttles
 
 	Terms    registry.SessionTerms          // zero fields: 30 minutes without a request, 12 hours at most
-	OIDC     *OIDC                          // nil: no provider
+	OIDC     *OIDC                          // nil: no provider; never with Members
 	Passkeys bool                           // offer passkeys; with neither these nor OIDC, break-glass is the only way in
 	Demo     *Demo                          // of dev alone; nil: none
 	Address  func(*http.Request) netip.Addr // of the client; nil: the connection's peer
@@ -70,13 +76,6 @@ type OIDC struct {
 	Scopes       []string                   // beside openid, email and profile
 	Roles        map[string][]operator.Role // of each group; a group that is not here gives none
 	Client       *http.Client               // for tests: how the provider is reached; nil: the system's authorities, 10 s, no redirects
-}
-
-// Demo lets whoever has Token in as one account, without a proof: what dev prints, so that a visitor sees the plane at once. It
-// is never set by a configuration.
-type Demo struct {
-	Token secret.Value // as operator.NewToken makes a LinkToken
-	Login string       // of an account that is active
 }
 
 const maxPublicURL = 300

@@ -7,11 +7,15 @@ import (
 	"countersign.dev/internal/secret"
 )
 
-// The cookies. Over https their names carry the prefix __Host-, so that no other host and no plain page can set them.
+// The cookies. Over https their names carry the prefix __Host-, so that no other host and no plain page can set them. Ports of one
+// host share cookies: members' ones carry another name, so that neither sign-in throws the other one's out.
 const (
-	sessionCookie = "countersign"
-	stateCookie   = "countersign-state" // the ticket of a ceremony that has begun
-	linkCookie    = "countersign-link"  // a one-time link on its way from the link page to the ceremony
+	sessionCookie = ""
+	stateCookie   = "-state" // the ticket of a ceremony that has begun
+	linkCookie    = "-link"  // a one-time link on its way from the link page to the ceremony
+
+	operatorCookies = "countersign"
+	memberCookies   = "countersign-portal"
 )
 
 const stateLife = 10 * time.Minute
@@ -19,6 +23,7 @@ const stateLife = 10 * time.Minute
 func (h *Handler) secure() bool { return h.public.Scheme == "https" }
 
 func (h *Handler) cookieName(name string) string {
+	name = h.cookies + name
 	if h.secure() {
 		return "__Host-" + name
 	}

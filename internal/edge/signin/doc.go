@@ -1,6 +1,8 @@
 // Package signin is where operators prove who they are: with the identity of an OIDC provider, with passkeys and recovery codes,
 // with a break-glass code; and where a terminal gets a token of its own. It owns the pages below /sign-in/, their cookies, and the
-// one function that says in whose name a request of the admin API acts.
+// one function that says in whose name a request of the admin API acts. On the listener of the partners' portal it is where members do
+// so, people of partners: with passkeys and recovery codes, and nothing else. A Handler is of one of the two realms, and what proves
+// somebody in one proves nobody in the other (record 40).
 //
 // It refuses: a request for another host than the public URL's (DNS rebinding), a change that another origin asks for, a state,
 // nonce, challenge, code or link that comes twice or too late, an ID token that is not signed with RS256, ES256 or EdDSA by the

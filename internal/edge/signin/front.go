@@ -69,7 +69,7 @@ func viewOf(a operator.Account, s registry.Session) accountView {
 // signOut ends the session, here and in the register.
 func (h *Handler) signOut(w http.ResponseWriter, r *http.Request) {
 	if token := h.cookie(r, sessionCookie); token != "" {
-		if err := h.register.SignOut(r.Context(), operator.SessionToken, token); err != nil {
+		if err := h.register.SignOut(r.Context(), h.session, token); err != nil {
 			h.broke(w, r, "sign out", err)
 			return
 		}
@@ -90,7 +90,7 @@ func (h *Handler) takeLink(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	token := strings.TrimSpace(r.PostForm.Get("token"))
-	if h.demo != nil && len(token) > 0 && sameText(token, string(h.demo.Token.Bytes())) {
+	if h.demo != nil && h.demo.take(token, h.links()) {
 		h.signInDemo(w, r)
 		return
 	}
@@ -120,7 +120,19 @@ func (h *Handler) refuseLink(w http.ResponseWriter, r *http.Request, err error) 
 	}
 	h.failedTry(r, "link", "", "a one-time link that is unknown, was used, or has ended")
 	h.dropCookie(w, linkCookie)
-	h.fail(w, r, http.StatusForbidden, "This link does not count: it was used, it has ended, or it is not whole. Ask an admin for a new one.")
+	help := "Ask " + h.host() + " for a new one."
+	if h.demo != nil {
+		help = "The next one stands in the log of this server, in the terminal where it was started."
+	}
+	h.fail(w, r, http.StatusForbidden, "This link does not count: it was used, it has ended, or it is not whole. "+help)
+}
+
+// host is who helps somebody who cannot sign in.
+func (h *Handler) host() string {
+	if h.ops == nil {
+		return "whoever invited you"
+	}
+	return "an admin"
 }
 
 // welcome is where the holder of a link chooses how to sign in from now on.

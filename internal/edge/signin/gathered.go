@@ -19,7 +19,7 @@ type attempt struct{ source, operation, why string }
 // refusals writes refused sign-ins into the record: of each source and cause the first of a minute at once, the others of that
 // minute as a number, in the next row or when the minute is over. So the record tells of every attack, and no stranger can fill it.
 type refusals struct {
-	register Register
+	register MemberRegister
 	now      func() time.Time
 
 	mu     sync.Mutex

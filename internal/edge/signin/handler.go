@@ -17,7 +17,10 @@ import (
 
 // Handler serves /sign-in/ and says in whose name requests act. Safe for concurrent use. It holds nothing open.
 type Handler struct {
-	register Register
+	register MemberRegister
+	ops      Register        // nil: of the members' realm
+	session  operator.Prefix // of the sessions that count here
+	cookies  string          // what the names of the cookies begin with
 	public   *url.URL
 	now      func() time.Time
 	terms    registry.SessionTerms
@@ -40,17 +43,23 @@ type Handler struct {
 // New returns a Handler, or an error that names what is missing or impossible. It reaches nobody: the provider is asked when
 // somebody signs in.
 func New(cfg Config) (*Handler, error) {
-	if cfg.Register == nil || cfg.Now == nil {
-		return nil, errors.New("new sign-in: Register and Now must be set")
+	switch {
+	case (cfg.Register == nil) == (cfg.Members == nil) || cfg.Now == nil:
+		return nil, errors.New("new sign-in: one of Register and Members, and Now, must be set")
+	case cfg.Members != nil && cfg.OIDC != nil:
+		return nil, errors.New("new sign-in: members sign in with passkeys, not with the operators' provider")
 	}
 	public, err := readPublicURL(cfg.PublicURL)
 	if err != nil {
 		return nil, fmt.Errorf("new sign-in: %w", err)
 	}
-	h := &Handler{register: cfg.Register, public: public, now: cfg.Now, terms: cfg.Terms, demo: cfg.Demo, address: cfg.Address, log: cfg.Log,
-		home: cfg.Home, failed: cfg.Failed, cross: http.NewCrossOriginProtection(),
+	h := &Handler{register: cfg.Register, ops: cfg.Register, session: operator.SessionToken, cookies: operatorCookies, public: public,
+		now: cfg.Now, terms: cfg.Terms, demo: cfg.Demo, address: cfg.Address, log: cfg.Log, home: cfg.Home, failed: cfg.Failed, cross: http.NewCrossOriginProtection(),
 		starts: newThrottle(30, 2*time.Second), allStarts: newThrottle(1000, 50*time.Millisecond), failures: newThrottle(10, 30*time.Second)}
-	h.refusals = &refusals{register: cfg.Register, now: cfg.Now}
+	if cfg.Members != nil {
+		h.register, h.ops, h.session, h.cookies = cfg.Members, nil, operator.MemberSessionToken, memberCookies
+	}
+	h.refusals = &refusals{register: h.register, now: cfg.Now}
 	h.fill()
 	if cfg.OIDC != nil {
 		if h.provider, err = newProvider(*cfg.OIDC, public.String()+callbackPath, cfg.Now); err != nil {
@@ -97,8 +106,6 @@ func (h *Handler) routes() *http.ServeMux {
 	m.HandleFunc("GET /sign-in/link", h.linkPage)
 	m.HandleFunc("POST /sign-in/link", h.takeLink)
 	m.HandleFunc("GET /sign-in/welcome", h.welcome)
-	m.HandleFunc("GET /sign-in/oidc", h.startOIDC)
-	m.HandleFunc("GET "+callbackPath, h.finishOIDC)
 	m.HandleFunc("POST /sign-in/passkey/begin", h.beginPasskey)
 	m.HandleFunc("POST /sign-in/passkey/finish", h.finishPasskey)
 	m.HandleFunc("POST /sign-in/passkey/new", h.newPasskey)
@@ -107,15 +114,25 @@ func (h *Handler) routes() *http.ServeMux {
 	m.HandleFunc("POST /sign-in/recovery/codes", h.renewRecovery)
 	m.HandleFunc("GET /sign-in/recovery", h.recoveryPage)
 	m.HandleFunc("POST /sign-in/recovery", h.useRecovery)
+	m.HandleFunc("GET /sign-in/style.css", asset("style.css", "text/css; charset=utf-8"))
+	m.HandleFunc("GET /sign-in/mark.svg", asset("mark.svg", "image/svg+xml"))
+	m.HandleFunc("GET /sign-in/passkey.js", asset("passkey.js", "text/javascript; charset=utf-8"))
+	if h.ops != nil {
+		h.operatorRoutes(m)
+	}
+	return m
+}
+
+// operatorRoutes are the ways in that members do not have.
+func (h *Handler) operatorRoutes(m *http.ServeMux) {
+	m.HandleFunc("GET /sign-in/oidc", h.startOIDC)
+	m.HandleFunc("GET "+callbackPath, h.finishOIDC)
 	m.HandleFunc("GET /sign-in/break-glass", h.breakGlassPage)
 	m.HandleFunc("POST /sign-in/break-glass", h.useBreakGlass)
 	m.HandleFunc("GET /sign-in/cli", h.terminalPage)
 	m.HandleFunc("POST /sign-in/cli", h.letTerminalIn)
 	m.HandleFunc("POST "+tokenPath, h.terminalToken)
 	m.HandleFunc("DELETE "+tokenPath, h.endTerminal)
-	m.HandleFunc("GET /sign-in/style.css", asset("style.css", "text/css; charset=utf-8"))
-	m.HandleFunc("GET /sign-in/passkey.js", asset("passkey.js", "text/javascript; charset=utf-8"))
-	return m
 }
 
 // ServeHTTP answers the pages below /sign-in/; the root leads there.
@@ -200,11 +217,12 @@ func (h *Handler) next(text string) string {
 
 // Authenticate says in whose name a request acts: by one Authorization: Bearer of a service account or a terminal, or by one
 // session cookie. A request with both, or with two of either, proves nothing, since it could be read in two ways. It is asked for
-// each request anew. Errors: operator.ErrNotSignedIn for whatever proves nobody, the register's.
+// each request anew. Members have cookies alone: the portal has no API. Errors: operator.ErrNotSignedIn for whatever proves nobody,
+// the register's.
 func (h *Handler) Authenticate(r *http.Request) (operator.Principal, error) {
 	bearer, cookies := r.Header.Values("Authorization"), r.CookiesNamed(h.cookieName(sessionCookie))
 	switch {
-	case len(bearer) == 1 && len(cookies) == 0:
+	case len(bearer) == 1 && len(cookies) == 0 && h.ops != nil:
 		token, ok := strings.CutPrefix(bearer[0], "Bearer ")
 		if !ok {
 			return operator.Principal{}, operator.ErrNotSignedIn
@@ -214,7 +232,7 @@ func (h *Handler) Authenticate(r *http.Request) (operator.Principal, error) {
 		}
 		return h.register.Principal(r.Context(), operator.ServiceToken, token)
 	case len(bearer) == 0 && len(cookies) == 1:
-		return h.register.Principal(r.Context(), operator.SessionToken, cookies[0].Value)
+		return h.register.Principal(r.Context(), h.session, cookies[0].Value)
 	}
 	return operator.Principal{}, operator.ErrNotSignedIn
 }

@@ -106,9 +106,9 @@ func (h *Handler) finishOIDC(w http.ResponseWriter, r *http.Request) {
 // admitIdentity signs in, or redeems the one-time link with which this began.
 func (h *Handler) admitIdentity(r *http.Request, who registry.Identity, t oidcTicket) (registry.SignIn, error) {
 	if t.Link {
-		return h.register.RedeemLinkIdentity(r.Context(), h.cookie(r, linkCookie), who, h.from(r), h.terms)
+		return h.ops.RedeemLinkIdentity(r.Context(), h.cookie(r, linkCookie), who, h.from(r), h.terms)
 	}
-	return h.register.SignInIdentity(r.Context(), who, h.from(r), h.terms)
+	return h.ops.SignInIdentity(r.Context(), who, h.from(r), h.terms)
 }
 
 // oidcAnswer takes the ticket and compares the state, once.

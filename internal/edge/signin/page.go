@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"countersign.dev/internal/edge/page"
 )
 
 //go:embed pages
@@ -26,6 +28,7 @@ type view struct {
 	Message string // what went wrong, or what was done
 	Next    string
 	Data    any
+	Members bool // it is the sign-in of the partners' portal; set by show
 }
 
 // protect sets what every answer carries: nothing is kept, framed, sniffed or scripted from elsewhere. formAction is a further
@@ -48,6 +51,7 @@ func protect(header http.Header, formAction string) {
 // show renders a page whole before a byte of it is sent.
 func (h *Handler) show(w http.ResponseWriter, status int, name string, v view) {
 	var body bytes.Buffer
+	v.Members = h.ops == nil
 	if err := pages.ExecuteTemplate(&body, name, v); err != nil {
 		h.log("render "+name, err)
 		http.Error(w, "This page cannot be shown at the moment.", http.StatusServiceUnavailable)
@@ -88,6 +92,12 @@ func (h *Handler) tooMany(w http.ResponseWriter, r *http.Request, wait time.Dura
 // asset serves one embedded file.
 func asset(name, contentType string) http.HandlerFunc {
 	body, err := files.ReadFile("pages/" + name)
+	switch name { // what all surfaces share
+	case "style.css":
+		body, err = page.Style(), nil
+	case "mark.svg":
+		body, err = page.Mark(), nil
+	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			http.NotFound(w, r)

@@ -123,7 +123,7 @@ func (h *Handler) refusePasskey(w http.ResponseWriter, r *http.Request, login, w
 		why = login + ": " + why
 	}
 	h.failedTry(r, "passkey", "", why)
-	h.fail(w, r, http.StatusForbidden, "This passkey was not accepted. If it is yours, an admin can look the cause up in the record.")
+	h.fail(w, r, http.StatusForbidden, "This passkey was not accepted. If it is yours, ask "+h.host()+": the cause is in the record.")
 }
 
 // proved is a passkey whose assertion verified, as it was and as it is from now on.

@@ -26,7 +26,7 @@ func (h *Handler) useRecovery(w http.ResponseWriter, r *http.Request) {
 	in, err := h.register.UseRecovery(r.Context(), login, r.PostForm.Get("code"), h.from(r))
 	if errors.Is(err, operator.ErrNotSignedIn) {
 		h.failedTry(r, "recovery", login, "a recovery code that does not fit")
-		h.show(w, http.StatusForbidden, "recovery.html", view{Title: "Recovery code",
+		h.show(w, http.StatusForbidden, "recovery.html", view{Title: "Recovery code", Data: login,
 			Message: "This code does not fit this login, or was used already."})
 		return
 	}
@@ -65,7 +65,7 @@ func (h *Handler) useBreakGlass(w http.ResponseWriter, r *http.Request) {
 	if !h.readForm(w, r) || !h.mayTry(w, r, "") {
 		return
 	}
-	opened, err := h.register.UseBreakGlass(r.Context(), strings.TrimSpace(r.PostForm.Get("code")), r.PostForm.Get("why"), h.from(r))
+	opened, err := h.ops.UseBreakGlass(r.Context(), strings.TrimSpace(r.PostForm.Get("code")), r.PostForm.Get("why"), h.from(r))
 	again := view{Title: "Break glass", Next: h.next(r.PostForm.Get("next"))}
 	switch {
 	case errors.Is(err, operator.ErrNotSignedIn):

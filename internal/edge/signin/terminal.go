@@ -97,7 +97,7 @@ func (h *Handler) letTerminalIn(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, t.loopback()+"/?"+q.Encode(), http.StatusSeeOther)
 		return
 	}
-	code, err := h.register.TerminalCode(r.Context(), p, t.Challenge)
+	code, err := h.ops.TerminalCode(r.Context(), p, t.Challenge)
 	if err != nil {
 		h.unfit(w, r, "let a terminal in", err)
 		return
@@ -115,7 +115,7 @@ func (h *Handler) terminalToken(w http.ResponseWriter, r *http.Request) {
 	if !h.readJSON(w, r, &in) || !h.mayTry(w, r, "") {
 		return
 	}
-	p, token, err := h.register.TerminalToken(r.Context(), in.Code, in.Verifier)
+	p, token, err := h.ops.TerminalToken(r.Context(), in.Code, in.Verifier)
 	if errors.Is(err, operator.ErrNotSignedIn) {
 		h.failedTry(r, "terminal", "", "a terminal's code that is unknown, was used, has ended, or is another terminal's")
 		answer(w, http.StatusBadRequest, map[string]string{"error": "invalid_grant",

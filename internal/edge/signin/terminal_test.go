@@ -164,7 +164,44 @@ func TestADemonstrationsLinkLetsItsAccountInAndNoOther(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	w.browser().form("/sign-in/link", "token", "").want(t, http.StatusForbidden, "")
+	again := w.browser().form("/sign-in/link", "token", string(token.Token.Bytes())).want(t, http.StatusForbidden, "") // it counts once
+	if !strings.Contains(again.body, "the log of this server") {
+		t.Errorf("whoever comes again is not told where the next link is: %s", again.body)
+	}
+	w.handler = mustNew(t, cfg)
+	w.browser().form("/sign-in/link", "token", string(token.Token.Bytes())).want(t, http.StatusForbidden, "") // also after a change of the configuration
 	cfg.Demo = nil
 	w.handler = mustNew(t, cfg)
 	w.browser().form("/sign-in/link", "token", string(token.Token.Bytes())).want(t, http.StatusForbidden, "")
+}
+
+// Whoever is there to read it is told the next link, and of many visitors with one link one is let in.
+func TestADemonstrationsNextLink(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.register.DemoAccount(ctx, registry.Actor{Kind: registry.System, Name: "dev"}, "demo@localhost", []operator.Role{operator.Operator})
+	w.must(err)
+	token, cfg := demoToken(t), w.cfg
+	next := make(chan string, 10)
+	token.Renewed = func(text string) { next <- text }
+	cfg.Demo, cfg.Failed = token, nil
+	w.handler = mustNew(t, cfg)
+	link := string(token.Token.Bytes())
+	for range 3 {
+		let := make(chan int, 8)
+		for range cap(let) {
+			b := w.browser()
+			go func() { let <- b.form("/sign-in/link", "token", link).StatusCode }()
+		}
+		in := 0
+		for range cap(let) {
+			if <-let == http.StatusSeeOther {
+				in++
+			}
+		}
+		if in != 1 || len(next) != 1 {
+			t.Fatalf("one link lets %d in, and there are %d next ones", in, len(next))
+		}
+		link = <-next
+		w.clock.pass(time.Hour) // what failed is forgotten
+	}
 }

@@ -34,6 +34,12 @@ func documents(t *testing.T, s registry.Store) {
 	want(t, s, list{first}, func(tx registry.Tx) (list, error) { return found(tx.DocumentByAlias("proposal", "also prp_b")) })
 	want(t, s, nil, func(tx registry.Tx) (list, error) { return found(tx.DocumentByAlias("operator", "also prp_b")) })
 	want(t, s, nil, func(tx registry.Tx) (list, error) { return found(tx.DocumentByAlias("operator", "")) })
+	for _, hostile := range []string{"prp_b\x00", "\x00", "prp_\xff", "also prp_b\x00"} { // no text: nobody's, and no fault
+		want(t, s, nil, func(tx registry.Tx) (list, error) { return found(tx.Document("proposal", hostile)) })
+		want(t, s, nil, func(tx registry.Tx) (list, error) { return found(tx.DocumentByAlias("proposal", hostile)) })
+		want(t, s, nil, func(tx registry.Tx) ([]partner.Credential, error) { return found(tx.Credential(hostile)) })
+		want(t, s, nil, func(tx registry.Tx) ([]partner.Partner, error) { return found(tx.Partner(hostile)) })
+	}
 	want(t, s, list{first, second}, read(partner.DocumentQuery{Kind: "proposal", PartnerID: "ptn_a", Environment: "sandbox"}))
 	want(t, s, list{second, first}, read(partner.DocumentQuery{Kind: "proposal", Newest: true}))
 	want(t, s, list{second}, read(partner.DocumentQuery{Kind: "proposal", AfterAt: first.CreatedAt, AfterID: first.ID}))

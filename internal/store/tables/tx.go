@@ -10,8 +10,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"countersign.dev/internal/audit"
 )
@@ -147,11 +149,23 @@ func one[T any](t *Tx, what string, scan func(row scanner) (T, error), query str
 	if t.broken != nil {
 		return v, false, t.broken
 	}
+	if !storable(args) {
+		return v, false, nil
+	}
 	all, err := list(t, what, scan, query, args...)
 	if err != nil || len(all) == 0 {
 		return v, false, err
 	}
 	return all[0], true, nil
+}
+
+// storable reports whether a row could have these texts. What a stranger sends as a name may hold anything; some databases answer
+// bytes that are no text with an error, which would look like a fault of ours, and the others find nothing.
+func storable(args []any) bool {
+	return !slices.ContainsFunc(args, func(arg any) bool {
+		text, ok := arg.(string)
+		return ok && (strings.ContainsRune(text, 0) || !utf8.ValidString(text))
+	})
 }
 
 // scanner is a *sql.Row or *sql.Rows.

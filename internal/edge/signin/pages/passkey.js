@@ -61,7 +61,7 @@ async function register(form) {
   form.hidden = true;
   const instead = document.getElementById("instead"); // the link is used up: another way to begin with it leads nowhere
   if (instead) instead.hidden = true;
-  document.getElementById("codes").scrollIntoView();
+  document.getElementById("codes-title").focus(); // the button that had the focus is gone
 }
 
 function tell(problem) {
