@@ -45,7 +45,7 @@ func (a *Decider) applicable(r *Request, d *Decision) (asked [rate.Max]*limit, n
 		r.buckets[n] = rate.Bucket{Key: key, Pace: l.pace, Daily: l.daily}
 		asked[n] = l
 		if n++; l.scope != scopeAPI {
-			d.told[n-1] = l
+			d.told[n-1], r.buckets[n-1].Group = l, d.Partner.tag
 		}
 	}
 	var partners, credentials *limit // the API's own, unless the register has others

@@ -53,9 +53,13 @@ internal/store/storetest:         internal/store internal/audit internal/partner
 internal/replay:
 internal/replay/memory:           internal/replay
 internal/replay/replaytest:       internal/replay
+internal/replay/valkey:           internal/replay internal/valkeylink # keys and one script; the way to the server is the link's
 internal/rate:                                           # a leaf: the contract of a limiter, and its arithmetic
 internal/rate/memory:             internal/rate
 internal/rate/ratetest:           internal/rate
+internal/rate/valkey:             internal/rate internal/valkeylink # keys and one script; the way to the server is the link's
+internal/valkeylink:                                     # a leaf: connections, one timeout, a circuit; knows no key and no script of its own
+internal/redistest:                                      # servers for tests
 internal/acme:                                           # certificates of an authority; a listener asks it, it asks nobody here
 internal/tlsfile:                                        # files of certificates; whoever listens declares what it needs of them
 internal/country:                                        # a file format; access declares what it needs of it

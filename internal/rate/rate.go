@@ -43,6 +43,7 @@ const (
 // quota always has room.
 type Bucket struct {
 	Key   Key
+	Group Key   // whose it is: an engine of several servers keeps the buckets of one group together; zero: it goes by Key
 	Pace  *Pace // nil: no rate
 	Daily int64 // requests on each day of UTC; 0: no quota
 

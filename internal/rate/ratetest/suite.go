@@ -45,6 +45,10 @@ type Harness struct {
 	// Restart ends l in good order and returns a limiter that remembers the day's counts that l had. nil: it promises nothing
 	// beyond the process, and the tests for it are left out.
 	Restart func(t *testing.T, l rate.Limiter, clock *Clock) rate.Limiter
+
+	// Node returns the limiter of another node that counts together with l. nil: it is of one process, and the tests for many
+	// are left out.
+	Node func(t *testing.T, l rate.Limiter, clock *Clock) rate.Limiter
 }
 
 // Run runs the suite.
@@ -65,6 +69,9 @@ func Run(t *testing.T, h Harness) {
 	t.Run("Closed", h.closed)
 	if h.Restart != nil {
 		t.Run("TheDaysQuotaOverARestart", h.restarted)
+	}
+	if h.Node != nil {
+		t.Run("ManyNodesCountTogether", h.nodes)
 	}
 }
 

@@ -26,6 +26,10 @@ type Harness struct {
 	// remembers what g remembered. nil means that the guard promises nothing
 	// beyond the process; the tests for it are then left out.
 	Restart func(t *testing.T, g replay.Guard) replay.Guard
+
+	// Node returns a guard of another node that shares what g remembers. nil means that the guard is of one node; the tests
+	// for many are then left out.
+	Node func(t *testing.T, g replay.Guard) replay.Guard
 }
 
 // Run runs the suite.
@@ -41,6 +45,10 @@ func Run(t *testing.T, h Harness) {
 	if h.Restart != nil {
 		t.Run("Rule8RefusedAfterRestart", h.restarted)
 		t.Run("Rule8ClockSetBackOverARestartRevivesNothing", h.clockBackOverRestart)
+	}
+	if h.Node != nil {
+		t.Run("Rule8WhatOneNodeLetInTheOthersRefuse", h.nodes)
+		t.Run("Rule8OneOfEqualClaimsAtManyNodesWins", h.nodesAtOnce)
 	}
 }
 
