@@ -19,6 +19,8 @@ if ! command -v "${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1;
     race=
 fi
 
+# One goroutine for minutes under the race detector, which has nothing to find there that other tests do not show.
+calm='^Test(CommandLine|ServerSaysTheSame|GarbageIsNoFault|HostileNamesStayText|TenThousandPartners.*|NothingBadBreaksAnOperation|APageOfProposalsIsBoundedInBytes|TheLongestProposalCanBeApproved|AMemberWhoHasUsedTheDayUp.*|AMemberAsksForSoMuchInADay|WhatAMemberAskedForIsSeenAsLongAsItWaits|MembersLeaveRoom.*|EvidenceIsBounded)$'
 unit() {
     say "format"
     unformatted=$(gofmt -l $(git ls-files -co --exclude-standard '*.go' 2>/dev/null || find . -name '*.go'))
@@ -29,7 +31,9 @@ unit() {
     CGO_ENABLED=0 $go build -o /dev/null ./cmd/countersign
     say "unit tests ${race:+with the race detector}"
     # shellcheck disable=SC2046,SC2086
-    $go test $race -timeout 12m -skip "$snippets|$browser" $($go list ./... | grep -v '/e2e$')
+    $go test $race -timeout 12m -skip "$snippets|$browser|$calm" $($go list ./... | grep -v '/e2e$')
+    say "long ones that do one thing after another: without the race detector"
+    $go test -timeout 6m -run "$calm" ./cmd/countersign ./internal/registry ./internal/edge/console ./internal/edge/admin
     say "the gateway behind its own HTTP/1 server"
     COUNTERSIGN_HTTP1=own $go test -count=1 -timeout 4m ./internal/edge/gateway ./internal/edge/gateway/strict
     say "tests that the race detector would distort"

@@ -56,7 +56,7 @@ func (v *visit) credentialNewAgain(w http.ResponseWriter, r *http.Request, form 
 			"This partner is admitted to no environment yet: a credential is issued where its review is approved."})
 	}
 	d.Notes = append(d.Notes, deedNote{"",
-		"The secret is on the next page, once. Have the way ready by which the partner gets it."})
+		"The secret is on the next page, once; where this waits for a second person, it is yours to take when they have agreed. Have the way ready by which the partner gets it."})
 	d.Fields = []deedField{pick(form, "environment", "Environment", "Where the partner's review is approved.",
 		options(admitted...)),
 		{"radios", page.Field{Form: form, Name: "kind", Label: "Kind", Required: true, Options: credentialKinds}},

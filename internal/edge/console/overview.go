@@ -172,6 +172,9 @@ func needOf(one api.AttentionItem) need {
 	if one.Grave {
 		n.Tone = "bad"
 	}
+	if one.Kind == api.AttentionItemKindRefusalsRise || one.Kind == api.AttentionItemKindLinesLost {
+		n.At = time.Time{} // it is the begin of the span that the text names, and no moment at which something happened
+	}
 	if one.Kind == api.AttentionItemKindProposalWaiting || one.Kind == api.AttentionItemKindReviewWaiting {
 		n.Tone = "info"
 	}

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -75,6 +76,7 @@ type credentialPage struct {
 	Overlaps               []page.Option
 	Waiting                *asked // a rotation that was asked for
 	UsageKnown             bool
+	Newest                 int // number of the newest version, which a rotation follows
 }
 
 // ownCredential finds a credential of the partner; false: it was answered.
@@ -103,7 +105,7 @@ func (v *visit) oneCredential(w http.ResponseWriter, r *http.Request, refused *p
 	}
 	used := v.usage(own)
 	data := credentialPage{credentialRow: rowOf(c, own, used, v.s.cfg.Now()), Rotate: refused, Overlaps: overlaps, UsageKnown: used.known,
-		Waiting: waitingRotation(own, c.ID, v.who.Name)}
+		Waiting: waitingRotation(own, c.ID, v.who.Name), Newest: newest(c)}
 	for _, form := range []**page.Form{&data.Rotate, &data.Reveal, &data.Retire} {
 		if *form != nil {
 			continue
@@ -153,6 +155,10 @@ func (v *visit) rotate(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if seen := form.Value("newest"); seen != "" && seen != strconv.Itoa(newest(c)) {
+		v.replacedMeanwhile(w, r, newest(c))
+		return
+	}
 	days, err := strconv.Atoi(form.Value("overlap"))
 	if err != nil || !slices.ContainsFunc(overlaps, func(o page.Option) bool { return o.Value == form.Value("overlap") }) {
 		form.Refuse("overlap", "Choose how long the old secret goes on.")
@@ -174,6 +180,24 @@ func (v *visit) rotate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.handOver(w, r, done)
+}
+
+// newest is the number of the newest version; 0: there is none.
+func newest(c partner.Credential) int {
+	number := 0
+	for _, version := range c.Versions {
+		number = max(number, version.Number)
+	}
+	return number
+}
+
+// replacedMeanwhile answers a form that was made before the newest secret was: in another window, by a colleague, or by this form.
+func (v *visit) replacedMeanwhile(w http.ResponseWriter, r *http.Request, number int) {
+	v.show(w, r, "trouble", page.View{Title: "A newer secret is there", Section: "credentials", Status: http.StatusConflict, Narrow: true, Data: page.Trouble{
+		Text: fmt.Sprintf("Since this page was opened, secret version %d was made: in another window, by a colleague, or by this very form. It was shown already, once. "+
+			"Nothing was changed now.", number),
+		Next:  []string{"If you or a colleague has it: all is well.", "If nobody has it: replace the secret once more on the page of the credential."},
+		Links: []page.Item{{Text: "The credential", Href: page.Path(Base+"/credentials", r.PathValue("credential")), Main: true}}}})
 }
 
 // rotatedBefore answers a form that was sent before: it made a secret, which was shown then, or a request that waits.

@@ -162,6 +162,9 @@ func useSteps(own registry.MemberView, e Environment, review registry.MemberRevi
 		steps = append(steps, address)
 	}
 	call := step{Text: "Make the first call", Who: later("you"), Href: Base + "/calls", Action: "Calls"}
+	if e.Tester {
+		call.Href, call.Action = Base+"/tester", "Try a call"
+	}
 	if u.letIn(e.Name) {
 		call.Who = "done"
 	}

@@ -65,6 +65,21 @@ func TestRotationOverlaps(t *testing.T) {
 	w.get("ann", at).is(http.StatusOK, "Ended").lacks("Still counts")
 }
 
+// TestTwoWindowsMakeOneSecret: a page that was opened before the newest secret was made does not make another one.
+func TestTwoWindowsMakeOneSecret(t *testing.T) {
+	w := newWorld(t)
+	id := w.partner("Acme", "ann")
+	w.approve(id, "sandbox")
+	at := "/portal/credentials/" + w.credential(id, "sandbox").ID
+	w.get("ann", at).is(http.StatusOK, `name="newest" value="1"`)
+	w.post("ann", at+"/rotate", key("overlap", "7", "newest", "1")).is(http.StatusOK, "The old secret counts on")
+	w.post("ann", at+"/rotate", key("overlap", "7", "newest", "1")).is(http.StatusConflict, "secret version 2 was made", "Nothing was changed now")
+	if versions := w.view(id).Credentials[0].Versions; len(versions) != 2 {
+		t.Errorf("%d versions", len(versions))
+	}
+	w.post("ann", at+"/rotate", key("overlap", "7", "newest", "2")).is(http.StatusOK, "The old secret counts on")
+}
+
 // TestAScheduledSecretIsHandedOverOnce: however many ask at once, one gets it.
 func TestAScheduledSecretIsHandedOverOnce(t *testing.T) {
 	w := newWorld(t)

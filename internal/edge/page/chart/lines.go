@@ -38,7 +38,7 @@ func Lines(c Over) (template.HTML, error) {
 		last := "–"
 		for _, v := range s.Values {
 			if real(v) {
-				last = c.Format(v)
+				last = "last " + c.Format(v)
 			}
 		}
 		d.Legend = append(d.Legend, label{s.Name, tone(s.Tone), last})
