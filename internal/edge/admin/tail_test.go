@@ -186,10 +186,19 @@ func TestTheTailIsScopedPerLine(t *testing.T) {
 	w.write(30, "production")
 	a := w.write(1, "staging")
 	s.seqs(a)
-	w.beat <- time.Time{}
-	w.beat <- time.Time{} // both streams
+	heard := make(chan struct{})
+	go func() { // whichever stream takes a beat: until both have
+		for {
+			select {
+			case w.beat <- time.Time{}:
+			case <-heard:
+				return
+			}
+		}
+	}()
 	s.says(": beat\n")
 	asked.says(": beat\n")
+	close(heard)
 }
 
 func TestTheTailNeedsThePermission(t *testing.T) {
