@@ -60,20 +60,10 @@ func readUpload(r *http.Request) (form *page.Form, file *upload, err error) {
 	}
 	r.PostForm = values // what an answer that carries nothing out gives back
 	form = &page.Form{Key: values.Get(page.KeyName), Values: values}
-	if !plainKey(form.Key) {
+	if !page.IsKey(form.Key) {
 		return nil, nil, fmt.Errorf("%w: %w", page.ErrForm, errNoKey)
 	}
 	return form, file, nil
-}
-
-// plainKey reports whether a form's key is one that a page of ours may have made.
-func plainKey(key string) bool {
-	for _, c := range []byte(key) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
-			return false
-		}
-	}
-	return key != "" && len(key) <= 64
 }
 
 // drain reads what is left of a body within its bound.

@@ -60,7 +60,7 @@ func (v *visit) readFile(w http.ResponseWriter, r *http.Request) (*page.Form, bo
 		err = r.ParseForm()
 	}
 	form := &page.Form{Values: r.PostForm}
-	if err == nil && !plainKey(form.Value(page.KeyName)) {
+	if err == nil && !page.IsKey(form.Value(page.KeyName)) {
 		err = errNoKey
 	}
 	if err != nil {

@@ -56,15 +56,21 @@ func ReadForm(w http.ResponseWriter, r *http.Request, limit int64) (*Form, error
 	return &Form{Key: cutKey(r.PostForm.Get(KeyName)), Values: r.PostForm}, nil
 }
 
+// IsKey reports whether a text can be the key of a form that a page of ours has made: 1 to 64 letters, digits, hyphens and
+// underscores.
+func IsKey(text string) bool {
+	for _, c := range []byte(text) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return text != "" && len(text) <= 64
+}
+
 // cutKey keeps a key only if it can be one.
 func cutKey(key string) string {
-	if len(key) > 64 {
+	if !IsKey(key) {
 		return ""
-	}
-	for _, c := range []byte(key) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_' {
-			return ""
-		}
 	}
 	return key
 }
