@@ -61,7 +61,7 @@ var names = map[string]name{
 var written = spelt("time", "request_id", "environment", "api", "decision", "reason", "where", "status", "method", "path", "query",
 	"query_digest", "protocol", "partner", "credential", "version", "proved", "address", "peer", "country", "derivation",
 	"other_environment", "skew_s", "warnings", "skew_ms", "tried", "shadow", "shadow_profile", "cause", "duration_us", "bytes_in",
-	"bytes_out", "seq")
+	"bytes_out", "seq", "chain")
 
 // spelling is a name as it stands in a line.
 type spelling struct {

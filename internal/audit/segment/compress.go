@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	fastzip "github.com/klauspost/compress/gzip"
 	"io"
 	"io/fs"
 	"os"
@@ -85,7 +87,7 @@ func (w *Writer) deflate(ctx context.Context, from, to string) error {
 
 // deflateMembers writes members that each end with a line.
 func deflateMembers(ctx context.Context, out io.Writer, in io.Reader) error {
-	z, err := gzip.NewWriterLevel(out, gzip.BestSpeed)
+	z, err := fastzip.NewWriterLevel(out, fastzip.BestSpeed)
 	if err != nil {
 		return err
 	}

@@ -111,11 +111,34 @@ func split(text []byte) (sealed []byte, chain [32]byte, err error) {
 		return nil, chain, fmt.Errorf("%w: it does not end in a chain value", ErrMalformed)
 	}
 	digits := text[cut+len(chainMark) : len(text)-2]
-	if _, err := hex.Decode(chain[:], digits); err != nil || !bytes.Equal(digits, bytes.ToLower(digits)) {
+	if !lowerHex(chain[:], digits) {
 		return nil, chain, fmt.Errorf("%w: its chain value is not 64 lower-case hexadecimal digits", ErrMalformed)
 	}
 	return text[:cut], chain, nil
 }
+
+// lowerHex decodes lower-case hexadecimal digits; false: there is something else among them.
+func lowerHex(to, digits []byte) bool {
+	for i := range to {
+		high, low := nibbles[digits[2*i]], nibbles[digits[2*i+1]]
+		if high|low > 15 {
+			return false
+		}
+		to[i] = high<<4 | low
+	}
+	return true
+}
+
+// nibbles are the values of the digits; 255: it is none.
+var nibbles = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 255
+	}
+	for value, c := range []byte("0123456789abcdef") {
+		table[c] = byte(value)
+	}
+	return table
+}()
 
 // seqOf reads the number at the end of a line's sealed bytes, spelt in the one way in which a writer spells it.
 func seqOf(sealed []byte) (uint64, error) {

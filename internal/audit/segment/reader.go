@@ -148,6 +148,9 @@ func (r *Reader) wanted(line Line) bool {
 	if line.Seq < r.cfg.Seq {
 		return false
 	}
+	if r.cfg.From.IsZero() {
+		return true
+	}
 	at, ok := line.Time()
 	return !ok || !at.Before(r.cfg.From)
 }

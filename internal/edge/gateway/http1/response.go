@@ -322,6 +322,9 @@ func ours(name string) bool {
 
 // appendValue writes a value that cannot become a line of its own.
 func appendValue(b []byte, value string) []byte {
+	if httpguts.ValidHeaderFieldValue(value) && value != "" && value[0] > ' ' && value[len(value)-1] > ' ' {
+		return append(b, value...)
+	}
 	for _, c := range []byte(strings.Trim(value, " \t\r\n")) {
 		if c < ' ' && c != '\t' || c == 0x7f {
 			c = ' '

@@ -29,6 +29,7 @@ type rawConn struct {
 	l     *Listener
 	peer  netip.AddrPort
 	phase atomic.Int32
+	sock  socket
 
 	deadline time.Time // of the handshake; zero once it is over
 	given    time.Time // when Accept returned it; set before the phase says so
@@ -44,10 +45,10 @@ type rawConn struct {
 // silent peers cannot hold all of them.
 func (r *rawConn) Read(p []byte) (int, error) {
 	if r.deadline.IsZero() {
-		return r.Conn.Read(p)
+		return r.sock.receive(r.Conn, p)
 	}
 	r.leave()
-	n, err := r.Conn.Read(p)
+	n, err := r.sock.receive(r.Conn, p)
 	if n == 0 {
 		return 0, err
 	}
@@ -65,6 +66,9 @@ func (r *rawConn) Read(p []byte) (int, error) {
 
 // errNotTLS ends a handshake before the TLS code sees a byte.
 var errNotTLS = errors.New("the first byte is not a TLS handshake record")
+
+// Write implements net.Conn.
+func (r *rawConn) Write(p []byte) (int, error) { return r.sock.send(r.Conn, p) }
 
 // Close also gives the connection's place back.
 func (r *rawConn) Close() error {

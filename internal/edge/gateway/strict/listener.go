@@ -182,6 +182,7 @@ func (l *Listener) admit(c net.Conn) {
 		return
 	}
 	raw := &rawConn{Conn: c, l: l, peer: peer}
+	raw.sock.open(c)
 	l.claim(raw)
 	if f, ok := l.track(raw); !ok {
 		_ = c.Close()

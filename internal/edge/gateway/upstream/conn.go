@@ -69,7 +69,7 @@ func newConn(nc net.Conn) *conn {
 
 // begin starts an exchange: nothing sent, nothing received.
 func (c *conn) begin(ctx context.Context) {
-	c.ctx, c.stop, c.watching = ctx, nil, ctx.Done() == nil
+	c.ctx, c.stop, c.watching = ctx, nil, false
 	c.silence, c.sent, c.got, c.writer, c.bulky, c.early = 0, false, false, nil, false, false
 	c.head.reset()
 }
@@ -104,8 +104,11 @@ func (c *conn) watch() {
 	if c.watching {
 		return
 	}
-	nc := c.nc
 	c.watching = true
+	if c.ctx.Done() == nil { // asked here and not for every exchange: a context makes its channel for who asks
+		return
+	}
+	nc := c.nc
 	c.stop = context.AfterFunc(c.ctx, func() { _ = nc.Close() })
 }
 
