@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ type book struct {
 	missing []string
 	peers   []*peer
 	tables  []*table
+	idle    string // the table of idle connections; empty: none were held
 }
 
 // text is the report as Markdown.
@@ -39,6 +41,9 @@ func (b *book) text() string {
 	}
 	for _, t := range b.tables {
 		w.WriteString("\n" + t.text())
+	}
+	if b.idle != "" {
+		w.WriteString("\n" + b.idle)
 	}
 	return w.String()
 }
@@ -61,6 +66,33 @@ func (t *table) text() string {
 		fmt.Fprintf(&w, "| %s | %.1f (%.1f–%.1f) | %s | %.0f |\n", p.name, cost.median, cost.least, cost.most, relation, t.throughput(p))
 	}
 	return w.String()
+}
+
+// figure is a median, as other programs read it.
+type figure struct {
+	Workload string  `json:"workload"`
+	Peer     string  `json:"peer"`
+	Cost     float64 `json:"cost_us"` // of the processor, for a request
+	Ratio    float64 `json:"ratio"`   // to the yardstick
+}
+
+// writeFigures writes all of them; an empty path: nowhere.
+func (b *book) writeFigures(path string) error {
+	if path == "" {
+		return nil
+	}
+	var all []figure
+	for _, t := range b.tables {
+		for _, p := range t.peers {
+			cost, ratio, _ := t.costs(p)
+			all = append(all, figure{t.workload.name, p.name, cost.median, ratio.median})
+		}
+	}
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
 
 func (t *table) throughput(p *peer) float64 {

@@ -31,6 +31,8 @@ type options struct {
 	write    string
 	keep     bool
 	own      bool
+	figures  string
+	idle     int
 }
 
 func main() {
@@ -59,6 +61,8 @@ func parse(args []string) (*options, error) {
 	peers := f.String("peers", "", "only peers whose name matches this expression")
 	f.StringVar(&o.write, "write", "", "file whose part between the marks is replaced by the tables; without it they are printed")
 	f.BoolVar(&o.own, "own", false, "countersign serves HTTP/1 with its own server (standard: false)")
+	f.StringVar(&o.figures, "figures", "", "file for the medians as JSON, for the command growth")
+	f.IntVar(&o.idle, "idle", 0, "at the end, hold so many idle connections to each peer written in Go")
 	f.BoolVar(&o.keep, "keep", false, "leave the folder with configurations and logs")
 	if err := f.Parse(args); err != nil {
 		return nil, err
@@ -98,7 +102,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	b := &book{options: o, machine: describe(), missing: missing}
 	for _, w := range s.workloads() {
-		if !o.only.MatchString(w.name) {
+		if !o.only.MatchString(w.name) || w.extra && o.only.String() == "" {
 			continue
 		}
 		t, err := s.measure(ctx, o, w, peers)
@@ -109,6 +113,17 @@ func run(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stderr, t.text())
 	}
 	b.peers = peers
+	if o.idle > 0 {
+		held, err := s.idle(ctx, peers, o.idle)
+		if err != nil {
+			return err
+		}
+		b.idle = idleText(held, o.idle)
+		fmt.Fprintln(os.Stderr, b.idle)
+	}
+	if err := b.writeFigures(o.figures); err != nil {
+		return err
+	}
 	if o.write == "" {
 		_, err = os.Stdout.WriteString(b.text())
 		return err

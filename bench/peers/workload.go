@@ -18,6 +18,7 @@ type workload struct {
 	load  load
 	tool  func(*site, context.Context, *peer, *form, load) (outcome, error) // nil: drive
 	fits  func(*peer) bool                                                  // nil: every peer
+	extra bool                                                              // measured only where -workloads names it
 }
 
 func checking(p *peer) bool { return p.checks }
@@ -37,6 +38,11 @@ func (s *site) workloads() []*workload {
 		return &workload{name: name, title: title, form: form{method: "GET", target: cardTarget, spoil: spoil}, load: load{conns: 32, want: status, from: from}, fits: fits}
 	}
 	elsewhere := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}
+	grows := func(conns int) *workload {
+		w := get(fmt.Sprintf("Signed GET, %d connections, of the row that docs/charts shows", conns), conns)
+		w.name, w.extra = fmt.Sprintf("connections-%d", conns), true
+		return w
+	}
 	return []*workload{
 		get("Signed GET, 32 connections", 32),
 		get("Signed GET, 1 connection", 1),
@@ -50,6 +56,7 @@ func (s *site) workloads() []*workload {
 		refused("refuse-key", "Refused: an unknown key", strangerKey, nil, 401, checking),
 		refused("refuse-address", "Refused: from an address that is not listed", honest, elsewhere, 403, func(p *peer) bool { return p.body }),
 		{name: "handshakes", title: "A new TLS connection for every signed GET, 16 at once", form: form{method: "GET", target: cardTarget, close: true}, load: load{conns: 16, want: 200}},
+		grows(1), grows(4), grows(16), grows(64), grows(256), grows(1024),
 		{name: "latency-get", title: "Signed GET at a fixed rate, 64 connections", form: form{method: "GET", target: cardTarget}, load: load{conns: 64, want: 200, rate: 1}},
 		{name: "latency-post", title: "Signed POST of 1 KiB at a fixed rate, 64 connections", form: form{method: "POST", target: cardTarget, size: 1 << 10}, load: load{conns: 64, want: 200, rate: 1}, fits: bodies},
 	}

@@ -23,6 +23,7 @@ type Metrics struct {
 	admin     *prometheus.CounterVec
 	signIns   *prometheus.CounterVec
 	chores    *prometheus.CounterVec
+	handles   handles
 }
 
 // NewMetrics makes counters in a registry of their own.
@@ -58,8 +59,11 @@ func (m *Metrics) Record(d *audit.Decision) {
 	if d.Allowed {
 		decision = "allow"
 	}
-	m.decisions.WithLabelValues(d.Environment, d.API, decision, d.Reason).Inc()
-	m.duration.WithLabelValues(d.Environment, decision).Observe(d.Duration.Seconds())
+	h := m.handles.of(outcome{d.Environment, d.API, decision, d.Reason}, func() handle {
+		return handle{m.decisions.WithLabelValues(d.Environment, d.API, decision, d.Reason), m.duration.WithLabelValues(d.Environment, decision)}
+	})
+	h.count.Inc()
+	h.duration.Observe(d.Duration.Seconds())
 	if d.Shadow != "" {
 		m.shadows.WithLabelValues(d.Environment, d.API, d.Shadow).Inc()
 	}

@@ -123,6 +123,9 @@ func (c *conn) exchange() (keep bool) {
 		return false
 	}
 	c.watch.begin(x, x.w.b.over)
+	if !c.s.busy.Load() { // mostly it is, and a line of memory that all read is dear to write
+		c.s.busy.Store(true)
+	}
 	whole := c.call(x, r)
 	if whole {
 		x.w.finish()

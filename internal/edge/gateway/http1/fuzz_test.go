@@ -23,6 +23,7 @@ var raws = []string{
 	"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: a\r\nX y: a\r\n\r\n",
 	"GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-A\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: a\r\nConnection: Close 0\r\n\r\n", // found by the fuzzer: no option, and yet net/http ends the connection
 	"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
 	"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
 	"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -45,7 +45,8 @@ func (c *conn) request(x *exchange) (*http.Request, bool) {
 	if !ok1 || !ok2 || len(proto) != len("HTTP/1.1") {
 		return nil, false
 	}
-	r := new(http.Request).WithContext(&x.ctx)
+	var blank http.Request
+	r := blank.WithContext(&x.ctx) // makes a copy
 	r.Method, r.RequestURI, r.Proto, r.ProtoMajor, r.ProtoMinor = method, target, proto, 1, int(proto[len(proto)-1]-'0')
 	path, query, _ := strings.Cut(target, "?")
 	r.URL = &url.URL{Path: path, RawQuery: query}
@@ -146,11 +147,26 @@ func (c *conn) interpret(x *exchange, r *http.Request) bool {
 	}
 	c.announce(r, chunked)
 	x.w.begin(c, x, r, h["Expect"] != nil && r.ProtoMinor > 0)
+	x.w.closing = r.Close || speaksOfClose(h["Connection"])
 	r.Body = http.NoBody
 	if r.ContentLength != 0 {
 		r.Body = &x.w.b
 	}
 	return true
+}
+
+// speaksOfClose finds "close" as a word of the first field also where it is no option, as in "close 0": there the connection ends with
+// the answer, as it does with net/http. What the gateway makes of such a field is decided elsewhere: it refuses it.
+func speaksOfClose(fields []string) bool {
+	if len(fields) == 0 {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(fields[0], func(c rune) bool { return c == ' ' || c == ',' || c == '\t' }) {
+		if strings.EqualFold(word, "close") {
+			return true
+		}
+	}
+	return false
 }
 
 // announce takes the names of the trailer fields of a chunked body out of the header. They are never read (security rule 37).

@@ -43,10 +43,11 @@ type seen struct {
 
 // server is one of the two behind a strict listener.
 type server struct {
-	addr string
-	pool *x509.CertPool
-	own  *http1.Server
-	std  *http.Server
+	addr    string
+	pool    *x509.CertPool
+	tickets tls.ClientSessionCache // a fuzzer's time should not go into handshakes
+	own     *http1.Server
+	std     *http.Server
 
 	mu   sync.Mutex
 	seen []seen
@@ -71,7 +72,7 @@ func open(t testing.TB, handler http.HandlerFunc, own bool) *server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &server{addr: inner.Addr().String(), pool: pool}
+	s := &server{addr: inner.Addr().String(), pool: pool, tickets: tls.NewLRUClientSessionCache(4)}
 	watched := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler(w, s.look(r)) })
 	s.std = &http.Server{Handler: watched, ErrorLog: log.New(io.Discard, "", 0)}
 	strict.Configure(s.std, l)
@@ -147,7 +148,7 @@ func (s *server) forget() []seen {
 // dial opens a connection that speaks HTTP/1.1.
 func (s *server) dial(t testing.TB) *tls.Conn {
 	t.Helper()
-	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: s.pool, NextProtos: []string{"http/1.1"}})
+	c, err := tls.Dial("tcp", s.addr, &tls.Config{RootCAs: s.pool, NextProtos: []string{"http/1.1"}, ClientSessionCache: s.tickets, CurvePreferences: []tls.CurveID{tls.X25519}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ var (
 )
 
 func (w *response) begin(c *conn, x *exchange, r *http.Request, asks bool) {
-	w.c, w.r, w.header, w.declared, w.closing = c, r, c.answer, noLength, r.Close
+	w.c, w.r, w.header, w.declared = c, r, c.answer, noLength
 	w.b.begin(c, x, r.ContentLength, asks)
 }
 

@@ -39,6 +39,7 @@ type Server struct {
 	conns   map[*conn]struct{}
 	empty   chan struct{} // closed when the last connection has gone after Shutdown began; made by it
 	closing atomic.Bool
+	busy    atomic.Bool // a handler may be running
 	dated   atomic.Pointer[dated]
 }
 

@@ -90,6 +90,9 @@ func (s *Server) watchAll() (stop func()) {
 			case <-ended:
 				return
 			case now := <-ticker.C:
+				if !s.busy.Swap(false) {
+					continue // thousands of connections that do nothing are not looked through
+				}
 				for _, c := range s.patient(now.Add(-patience)) {
 					c.watch.start(c)
 				}
@@ -104,7 +107,12 @@ func (s *Server) patient(before time.Time) (found []*conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		if since := c.watch.since.Load(); since != 0 && since < before.UnixNano() && c.watch.quiet.Load() {
+		since := c.watch.since.Load()
+		if since == 0 {
+			continue
+		}
+		s.busy.Store(true) // it is looked at again
+		if since < before.UnixNano() && c.watch.quiet.Load() {
 			found = append(found, c)
 		}
 	}
