@@ -182,6 +182,33 @@ func (e MemberState) Valid() bool {
 	}
 }
 
+// Defines values for NodeState.
+const (
+	NodeStateBehind   NodeState = "behind"
+	NodeStateCurrent  NodeState = "current"
+	NodeStateSilent   NodeState = "silent"
+	NodeStateStarting NodeState = "starting"
+	NodeStateStopped  NodeState = "stopped"
+)
+
+// Valid indicates whether the value is a known member of the NodeState enum.
+func (e NodeState) Valid() bool {
+	switch e {
+	case NodeStateBehind:
+		return true
+	case NodeStateCurrent:
+		return true
+	case NodeStateSilent:
+		return true
+	case NodeStateStarting:
+		return true
+	case NodeStateStopped:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ProposalState.
 const (
 	ProposalStateApplied   ProposalState = "applied"
@@ -1020,9 +1047,12 @@ type CredentialState string
 // DecisionFound defines model for DecisionFound.
 type DecisionFound struct {
 	// Line The line of the record as it stands there
-	Line    json.RawMessage `json:"line"`
-	Row     int64           `json:"row"`
-	Segment int64           `json:"segment"`
+	Line json.RawMessage `json:"line"`
+
+	// Node The node that has written it, where that is another one whose record was collected here
+	Node    string `json:"node,omitempty,omitzero"`
+	Row     int64  `json:"row"`
+	Segment int64  `json:"segment"`
 }
 
 // DecisionPage defines model for DecisionPage.
@@ -1472,28 +1502,65 @@ type NetworkPage struct {
 
 // Node defines model for Node.
 type Node struct {
-	// At When it said so
+	// At When it last said so. Of a register that many machines share: by the database's clock, as all times here
 	At          time.Time `json:"at"`
 	Environment string    `json:"environment"`
 	Name        string    `json:"name"`
-	Revision    int64     `json:"revision"`
+
+	// ReadAgeMs How long ago it last read the register, as far as it told. Absent: never, or it does not tell
+	ReadAgeMs *int64    `json:"read_age_ms,omitempty"`
+	Revision  int64     `json:"revision"`
+	StartedAt time.Time `json:"started_at,omitempty,omitzero"`
+
+	// State `starting`: it decides nothing yet; `current`; `behind`: it decides by an older revision; `silent`: the others do not hear from it, and it may be cut off and still decide; `stopped`: its last reading is too old, it decides nothing
+	State NodeState `json:"state"`
+
+	// StopsAt When it decides nothing any more by itself (`snapshot_stale`), unless it reads the register before: its last reading that it told of, one beat, and its max_staleness
+	StopsAt time.Time `json:"stops_at,omitempty,omitzero"`
+
+	// TookMs Milliseconds from the change that made its revision to its being in force there, by the database's clock. Absent: not known
+	TookMs *float64 `json:"took_ms,omitempty"`
+
+	// Trouble What is not in force there, and why
+	Trouble string `json:"trouble,omitempty,omitzero"`
+
+	// Version Of its program, where it tells
+	Version string `json:"version,omitempty,omitzero"`
 }
 
 // NodeConfirmation defines model for NodeConfirmation.
 type NodeConfirmation struct {
+	// Confirmed It serves the revision, or it has stopped by itself and decides nothing
 	Confirmed   bool   `json:"confirmed"`
 	Environment string `json:"environment"`
 	Name        string `json:"name"`
-	Revision    int64  `json:"revision"`
+
+	// ReadAgeMs How long ago it last read the register, as far as it told. Absent: never
+	ReadAgeMs *int64 `json:"read_age_ms,omitempty"`
+	Revision  int64  `json:"revision"`
+
+	// State `starting`: it decides nothing yet; `current`; `behind`: it decides by an older revision; `silent`: the others do not hear from it, and it may be cut off and still decide; `stopped`: its last reading is too old, it decides nothing
+	State NodeState `json:"state"`
+
+	// StopsAt When it decides nothing any more by itself (`snapshot_stale`), unless it reads the register before: its last reading that it told of, one beat, and its max_staleness
+	StopsAt time.Time `json:"stops_at,omitempty,omitzero"`
+
+	// TookMs Milliseconds from the change to its being in force there, by the database's clock. Absent where the node serves another revision than the change's, or where it is not known
+	TookMs *float64 `json:"took_ms,omitempty"`
 }
 
 // NodePage defines model for NodePage.
 type NodePage struct {
-	Items []Node `json:"items"`
+	// At The time by the clock by which all of this is told
+	At    time.Time `json:"at,omitempty,omitzero"`
+	Items []Node    `json:"items"`
 
 	// Revision Of the register now
 	Revision int64 `json:"revision"`
 }
+
+// NodeState `starting`: it decides nothing yet; `current`; `behind`: it decides by an older revision; `silent`: the others do not hear from it, and it may be cut off and still decide; `stopped`: its last reading is too old, it decides nothing
+type NodeState string
 
 // NotJudged defines model for NotJudged.
 type NotJudged struct {

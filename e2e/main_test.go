@@ -17,7 +17,12 @@ import (
 // scratch is the folder of one test run: the binary and the shared instances' data. It is removed at the end.
 var scratch string
 
-func TestMain(m *testing.M) { os.Exit(runAll(m)) }
+func TestMain(m *testing.M) {
+	if kind := os.Getenv(bareServer); kind != "" {
+		os.Exit(serveBare(kind)) // a yardstick, started by a test
+	}
+	os.Exit(runAll(m))
+}
 
 func runAll(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "countersign-e2e-")

@@ -2,7 +2,8 @@
 # The benchmarks of docs/benchmarks.md. Every figure that counts is a ratio to a yardstick that is timed in turns with it in
 # the same run, so that the machine's mood cancels out: a bare HMAC-SHA256 with a key state that is used again (x-hmac), a
 # function by hand, an SDK's signer, a bare reverse proxy. Where there is no yardstick, processor time is reported.
-#   scripts/bench.sh [section ...]     sections: verify profiles sdk proxy decide replay record register change reload search
+#   scripts/bench.sh [section ...]     sections: verify profiles sdk proxy decide replay record register change reload
+#                                      doors million growth search
 # Without sections: all but search, which writes a record of COUNTERSIGN_SEARCH_LINES (10,000,000) decisions, 3 GB, and takes
 # a quarter of an hour. TURNS is how often each piece of work takes its turn (200).
 set -eu
@@ -54,6 +55,20 @@ section() {
     reload)
         say "fifty reloads, a drain, under load: no request may fail"
         $go test -count=1 -v -timeout 10m -run 'TestReloadsUnderLoad|TestDrainUnderLoad' ./e2e | grep -E 'requests were served|^---|^FAIL|^ok' ;;
+    doors)
+        say "processor time of a check through each door for other proxies, and of a bare server of its protocol"
+        COUNTERSIGN_DOOR_CHECKS=${CHECKS:-8000} $go test -count=1 -v -timeout 20m -run TestDoorsLetHonestRequestsIn ./e2e | grep -E 'door_cost|^---|^FAIL|^ok' ;;
+    million)
+        say "a register of a million signing keys: ready, bytes, a change, the longest decision meanwhile"
+        bench 1x ./cmd/countersign BenchmarkMillion ;;
+    growth)
+        say "what growing costs; the pictures of docs/charts"
+        figures=$(mktemp)
+        lines=$(mktemp)
+        bench "$((turns / 10))x" ./internal/access BenchmarkGrowth | tee "$lines"
+        (cd bench && $go run ./peers -peers '^(countersign|haproxy-hmac)$' -workloads '^connections-' -rounds 3 -figures "$figures" >/dev/null &&
+            $go run ./growth -figures "$figures" -out ../docs/charts <"$lines")
+        rm -f "$figures" "$lines" ;;
     search)
         say "search in ${COUNTERSIGN_SEARCH_LINES:=10000000} decisions"
         export COUNTERSIGN_SEARCH_LINES

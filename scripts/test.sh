@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the lanes of `make test`. Each lane has a time budget of its own, so that one that hangs is named.
-#   scripts/test.sh all | unit | browser | e2e | snippets
+#   scripts/test.sh all | unit | tools | browser | e2e | nodes | snippets
 set -eu
 cd "$(dirname "$0")/.."
 lane=${1:-all}
@@ -19,6 +19,9 @@ if ! command -v "${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1;
     race=
 fi
 
+# Packages that turn one text into another, or ask servers of their own one question after the other: the race detector would only
+# make them slow.
+plain='/(deploy|internal/config|internal/explain|internal/snippet|internal/edge/console|internal/edge/portal|internal/edge/doortest|profile/library)$'
 # One goroutine for minutes under the race detector, which has nothing to find there that other tests do not show.
 calm='^Test(CommandLine|ServerSaysTheSame|GarbageIsNoFault|HostileNamesStayText|TenThousandPartners.*|NothingBadBreaksAnOperation|APageOfProposalsIsBoundedInBytes|TheLongestProposalCanBeApproved|AMemberWhoHasUsedTheDayUp.*|AMemberAsksForSoMuchInADay|WhatAMemberAskedForIsSeenAsLongAsItWaits|MembersLeaveRoom.*|EvidenceIsBounded)$'
 unit() {
@@ -31,7 +34,10 @@ unit() {
     CGO_ENABLED=0 $go build -o /dev/null ./cmd/countersign
     say "unit tests ${race:+with the race detector}"
     # shellcheck disable=SC2046,SC2086
-    $go test $race -timeout 12m -skip "$snippets|$browser|$calm" $($go list ./... | grep -v '/e2e$')
+    $go test $race -timeout 12m -skip "$snippets|$browser|$calm" $($go list ./... | grep -vE "/e2e|$plain")
+    say "unit tests of packages that the race detector would see nothing in"
+    # shellcheck disable=SC2046
+    $go test -timeout 6m -skip "$snippets|$browser|$calm" $($go list ./... | grep -E "$plain")
     say "long ones that do one thing after another: without the race detector"
     $go test -timeout 6m -run "$calm" ./cmd/countersign ./internal/registry ./internal/edge/console ./internal/edge/admin
     say "the gateway behind its own HTTP/1 server"
@@ -62,7 +68,19 @@ browser() {
 
 e2e() {
     say "end to end: the real binary"
-    $go test -count=1 -timeout 10m -skip "$snippets" ./e2e/...
+    $go test -count=1 -timeout 10m -skip "$snippets" ./e2e
+}
+
+# Three nodes with one PostgreSQL and one Redis, and what becomes of them when one of all these is killed, stopped or cut off.
+nodes() {
+    say "three nodes, a database and a cache, with faults"
+    $go test -count=1 -timeout 6m ./e2e/nodes
+}
+
+# What needs modules that the server does not: manifests against the types that Kubernetes and Envoy Gateway publish, an S3 server.
+tools() {
+    say "deployment files against their published types; a bucket"
+    (cd tools && $go vet ./... && $go test -count=1 -timeout 8m ./...)
 }
 
 # The programs that `snippet` writes, run in every language that Debian packages. What they need is said once, here.
@@ -72,14 +90,16 @@ snippets() {
     $go test -count=1 -timeout 10m -run "$snippets" ./internal/snippet ./e2e
 }
 
-tools="python3 node curl openssl chromium glewlwyd"
+programs="python3 node curl openssl chromium glewlwyd nginx haproxy caddy redis-server promtool"
 runtimes="javac keytool php ruby"
 # shellcheck disable=SC2086
 case $lane in
-all) missing $tools $runtimes; unit; browser; e2e; snippets ;;
+all) missing $programs $runtimes; unit; tools; browser; e2e; nodes; snippets ;;
 unit) missing python3; unit ;;
 browser) missing chromium; browser ;;
-e2e) missing $tools; e2e ;;
-snippets) missing $tools $runtimes; snippets ;;
-*) echo "usage: scripts/test.sh all|unit|browser|e2e|snippets" >&2; exit 2 ;;
+e2e) missing $programs; e2e ;;
+tools) tools ;;
+nodes) missing redis-server; nodes ;;
+snippets) missing $programs $runtimes; snippets ;;
+*) echo "usage: scripts/test.sh all|unit|tools|browser|e2e|nodes|snippets" >&2; exit 2 ;;
 esac

@@ -74,6 +74,7 @@ type figure struct {
 	Peer     string  `json:"peer"`
 	Cost     float64 `json:"cost_us"` // of the processor, for a request
 	Ratio    float64 `json:"ratio"`   // to the yardstick
+	Requests int64   `json:"requests"`
 }
 
 // writeFigures writes all of them; an empty path: nowhere.
@@ -85,7 +86,11 @@ func (b *book) writeFigures(path string) error {
 	for _, t := range b.tables {
 		for _, p := range t.peers {
 			cost, ratio, _ := t.costs(p)
-			all = append(all, figure{t.workload.name, p.name, cost.median, ratio.median})
+			one := figure{t.workload.name, p.name, cost.median, ratio.median, 0}
+			for _, turn := range t.turns[p] {
+				one.Requests += turn.requests
+			}
+			all = append(all, one)
 		}
 	}
 	text, err := json.MarshalIndent(all, "", "  ")

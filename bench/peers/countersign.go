@@ -132,7 +132,7 @@ func (s *site) narrow(ctx context.Context) error {
 
 // countersign is the server as it is shipped.
 func countersign(s *site, port int) (*process, error) {
-	conf, err := s.write("countersign.yaml", countersignConf, s.dir, port, s.backend, tokenIssue, !s.own)
+	conf, err := s.write("countersign.yaml", countersignConf, s.dir, port, s.backend, tokenIssue, s.standard)
 	if err != nil {
 		return nil, err
 	}

@@ -30,7 +30,7 @@ type options struct {
 	peers    *regexp.Regexp
 	write    string
 	keep     bool
-	own      bool
+	standard bool
 	figures  string
 	idle     int
 }
@@ -60,7 +60,7 @@ func parse(args []string) (*options, error) {
 	only := f.String("workloads", "", "only workloads whose name matches this expression")
 	peers := f.String("peers", "", "only peers whose name matches this expression")
 	f.StringVar(&o.write, "write", "", "file whose part between the marks is replaced by the tables; without it they are printed")
-	f.BoolVar(&o.own, "own", false, "countersign serves HTTP/1 with its own server (standard: false)")
+	f.BoolVar(&o.standard, "standard", false, "countersign serves HTTP/1 with net/http (standard: true)")
 	f.StringVar(&o.figures, "figures", "", "file for the medians as JSON, for the command growth")
 	f.IntVar(&o.idle, "idle", 0, "at the end, hold so many idle connections to each peer written in Go")
 	f.BoolVar(&o.keep, "keep", false, "leave the folder with configurations and logs")
@@ -90,7 +90,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	defer s.close(o.keep)
-	s.own = o.own
+	s.standard = o.standard
 	peers, missing := s.peers(o.peers)
 	for _, p := range peers {
 		if err := s.launch(ctx, p); err != nil {

@@ -24,15 +24,15 @@ import (
 
 // site is everything that the peers share: a folder, a certificate, a backend, the partner's credentials.
 type site struct {
-	dir     string
-	backend string // host:port
-	self    string // this program
-	binary  string // countersign
-	given   credentials
-	trust   *tls.Config
-	running []*process
-	own     bool          // countersign serves HTTP/1 with its own server
-	serial  atomic.Uint64 // makes every body unlike the others
+	dir      string
+	backend  string // host:port
+	self     string // this program
+	binary   string // countersign
+	given    credentials
+	trust    *tls.Config
+	running  []*process
+	standard bool          // countersign serves HTTP/1 with net/http
+	serial   atomic.Uint64 // makes every body unlike the others
 }
 
 // answer is what the backend says: 75 bytes.

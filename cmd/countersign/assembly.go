@@ -18,8 +18,10 @@ import (
 	"countersign.dev/internal/edge/gateway"
 	"countersign.dev/internal/edge/ops"
 	"countersign.dev/internal/edge/tokens"
-	"countersign.dev/internal/rate/memory"
+	"countersign.dev/internal/engines"
+	"countersign.dev/internal/follow"
 	"countersign.dev/internal/registry"
+	"countersign.dev/internal/tracing/otlp"
 )
 
 // assembly is one server at work: what `dev` and `serve` have in common. It is opened, put to work with a blueprint, perhaps
@@ -33,34 +35,39 @@ type assembly struct {
 	metrics      *ops.Metrics
 	bodies       *gateway.Budget
 
-	register *registry.Registry
-	follower *follower
-	records  *records
-	replay   *watchedReplay
-	limiter  *memory.Limiter
-	issuer   issuerNow
-	exchange *tokens.Exchange
-	keepers  keepers
-	derived  derived
-	captures captureStores
-	recall   *recall
-	looks    *looks                                   // with recall
-	vouch    func(record, scope string) *inspect.Book // the book of checkpoints of a record; nil: nothing is signed
-	chores   atomic.Pointer[chores]                   // nil before they began
-	book     func(record string) ([]byte, error)      // the signed book of a record; nil: there is none
-	endings  endings
-	counts   planeCounts
-	ops      *listening
-	plane    surfaceSlot // of operators
-	portal   surfaceSlot // of partners
-	checks   []check
+	register    *registry.Registry
+	node        *sharedRegister // nil: the register is a file of this machine
+	follower    *follow.Follower
+	records     *records
+	replay      *watchedReplay
+	limiter     limiter
+	cache       *engines.Shared // nil: neither replay nor limits are shared with other nodes
+	issuer      issuerNow
+	exchange    *tokens.Exchange
+	keepers     keepers
+	derived     derived
+	captures    captureStores
+	tracer      *otlp.Tracer // nil: nothing is traced
+	recall      *recall
+	looks       *looks                                   // with recall
+	nodeRecords *collecting                              // the records of other nodes; nil: they are not collected
+	vouch       func(record, scope string) *inspect.Book // the book of checkpoints of a record; nil: nothing is signed
+	chores      atomic.Pointer[chores]                   // nil before they began
+	book        func(record string) ([]byte, error)      // the signed book of a record; nil: there is none
+	endings     endings
+	counts      planeCounts
+	ops         *listening
+	plane       surfaceSlot // of operators
+	portal      surfaceSlot // of partners
+	checks      []check
 
 	current  atomic.Pointer[generation]
 	open     atomic.Pointer[map[string][]string] // addresses of the open listeners, by environment
 	relays   atomic.Pointer[map[string]*front]   // the listener that relayed calls take, by environment
 	mu       sync.Mutex                          // guards fronts, and one put at a time
 	fronts   map[string]*front
-	leaving  sync.WaitGroup // fronts that a blueprint took away
+	doorways map[string]*doorway // guarded by mu
+	leaving  sync.WaitGroup      // fronts that a blueprint took away
 	draining atomic.Bool
 	begun    bool       // the state files are ours
 	failed   chan error // the first listener that failed
@@ -74,7 +81,7 @@ type assembly struct {
 // newAssembly makes an assembly that has opened nothing. bodies bounds the memory of all request bodies together, in bytes.
 func newAssembly(dir string, environments []string, log *slog.Logger, bodies int64) *assembly {
 	a := &assembly{dir: dir, environments: environments, now: clock, log: log, metrics: ops.NewMetrics(), bodies: gateway.NewBudget(bodies),
-		fronts: map[string]*front{}, failed: make(chan error, 1)}
+		fronts: map[string]*front{}, doorways: map[string]*doorway{}, failed: make(chan error, 1)}
 	a.life, a.end = context.WithCancel(context.Background())
 	a.keepers.a = a
 	return a
@@ -101,18 +108,20 @@ func (a *assembly) lock() error {
 }
 
 // follow makes what follows the register. roster reads it, whole or the part that is served.
-func (a *assembly) follow(register *registry.Registry, roster followed) error {
+func (a *assembly) follow(register *registry.Registry, roster follow.Register) error {
 	a.register = register
-	a.follower = &follower{register: roster, now: a.now, log: a.log, inForce: a.writeServing}
 	var err error
+	if a.follower, err = follow.New(a.followConfig(roster)); err != nil {
+		return err
+	}
 	if a.exchange, err = tokens.New(tokens.Config{Registry: register, Issuer: &a.issuer, Now: a.now}); err != nil {
 		return err
 	}
 	return errors.Join(
 		a.captures.start(a),
-		a.metrics.Gauge("countersign_register_revision", "Revision of the register that decisions are taken from.", a.follower.revision),
-		a.metrics.Gauge("countersign_register_failing", "1 while the register, or its newest revision, cannot be put in force; /readyz says why.", a.follower.failing),
-		a.metrics.Gauge("countersign_register_age_seconds", "Seconds since the register was last read successfully.", a.follower.age),
+		a.metrics.Gauge("countersign_register_revision", "Revision of the register that decisions are taken from.", a.follower.Revision),
+		a.metrics.Gauge("countersign_register_failing", "1 while the register, or its newest revision, cannot be put in force; /readyz says why.", a.follower.Failing),
+		a.metrics.Gauge("countersign_register_age_seconds", "Seconds since the register was last read successfully.", a.follower.Age),
 		a.metrics.Gauge("countersign_body_budget_left_bytes", "Bytes that request bodies may still take together.", func() float64 { return float64(a.bodies.Left()) }),
 	)
 }
@@ -131,11 +140,17 @@ func (a *assembly) put(ctx context.Context, b *blueprint) error {
 	}
 	opened, err := a.openFronts(g)
 	var surfaces []*opening
+	var doorways map[string]*doorway
+	if err == nil {
+		doorways, err = a.openDoorways(g)
+	}
 	if err == nil {
 		surfaces, err = a.openSurfaces(g)
 	}
 	if err == nil {
-		err = a.follower.adopt(ctx, g.decider, func() {
+		defer a.promise(b.staleness)()
+		err = a.follower.Adopt(ctx, g.decider, func() {
+			a.exchangeDoorways(g, doorways) // before the generation in force is retired: a door that goes uses it to its end
 			a.exchangeFor(g, opened)
 			a.exchangeSurfaces(surfaces)
 		})
@@ -147,6 +162,7 @@ func (a *assembly) put(ctx context.Context, b *blueprint) error {
 		for _, f := range opened {
 			err = errors.Join(err, f.listener.Close())
 		}
+		err = errors.Join(err, closeDoorways(doorways))
 		g.retire()
 		return err
 	}
@@ -244,7 +260,7 @@ func (a *assembly) close() {
 
 // startFollowing keeps the snapshot as new as the register until the server is closed: requests that are drained are judged
 // by the register of their time, too.
-func (a *assembly) startFollowing() { a.inBackground(a.follower.run) }
+func (a *assembly) startFollowing() { a.inBackground(a.follower.Run) }
 
 // wait serves until ctx ends or a listener fails.
 func (a *assembly) wait(ctx context.Context) error {

@@ -209,10 +209,15 @@ environments:
 		"the data folder":   {load("data: /d", "data: /e"), "data"},
 		"the operators'":    {load("data: /d", "data: /d\nops: {listen: 127.0.0.1:7}"), "ops"},
 		"the records":       {load("data: /d", "data: /d\nrecords: {decisions: {keep: forever}}"), "records"},
+		"the traces":        {load("data: /d", "data: /d\ntracing: {endpoint: \"http://127.0.0.1:7/v1/traces\"}"), "tracing"},
 		"the memory":        {load("data: /d", "data: /d\nmemory: {bodies: 1MiB}"), "memory"},
 		"an environment":    {load("  sandbox:", "  other:"), "environments.sandbox (it is gone)"},
 		"its keys":          {load("    hosts:", "    key_file: /other\n    hosts:"), "environments.sandbox.key_file"},
 		"the register's":    {load("data: /d", "data: /d\nkeys: {file: /other}"), "keys"},
+		"the engine":        {load("data: /d", "data: /d\nregister: {engine: postgres, url_file: /u}"), "register"},
+		"the cache":         {load("data: /d", "data: /d\nvalkey: {addresses: [/s]}"), "valkey"},
+		"the guard":         {load("data: /d", "data: /d\nreplay: {durability: sync}"), "replay"},
+		"the counters":      {load("data: /d", "data: /d\nvalkey: {addresses: [/s]}\nlimits: {engine: valkey}"), "limits"},
 		"what is not ours?": {load("data: /d", "data: /d\nlog: {level: debug}"), ""},
 	} {
 		err := fits(old, c.new, []string{"sandbox"}, true)

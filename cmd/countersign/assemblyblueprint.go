@@ -37,6 +37,7 @@ type worldPrint struct {
 	apis        []apiPrint
 	captures    *capturePrint // nil: refused requests are not kept
 	doors       []doorPrint
+	doorways    []doorwayPrint // for other proxies
 }
 
 // apiPrint is one API and what stands behind it.
@@ -62,7 +63,7 @@ type doorPrint struct {
 type doorBounds struct {
 	maxConns, maxPerPeer, maxHandshakes, maxHead, maxRequestLine, maxHeaderLines int
 	handshake, header, idle                                                      time.Duration
-	own                                                                          bool // HTTP/1 is served by package http1
+	standard                                                                     bool // HTTP/1 is served by net/http
 }
 
 // tlsPrint is the one TLS policy of a listener (security rule 29).

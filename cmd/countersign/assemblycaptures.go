@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/access"
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/config"
 	"countersign.dev/internal/edge/gateway"
 	captures "countersign.dev/internal/explain/capture"
@@ -190,7 +191,7 @@ func profileOf(p config.Profile) (*profilePrint, error) {
 		found, err = library.Profile(p.Name)
 	} else {
 		var text []byte
-		if text, err = readBounded(p.File, maxProfile); err != nil {
+		if text, err = ofconfig.ReadBounded(p.File, ofconfig.MaxProfile); err != nil {
 			return nil, fmt.Errorf("read the profile: %w", err)
 		}
 		found, err = profile.Parse(p.File, text)

@@ -22,11 +22,19 @@ const (
 type chore struct {
 	name  string
 	every time.Duration
-	// shared: it is about the whole register, and only one server on the data folder does it. Else it is about the environments
-	// that are served, whose locks this server has.
-	shared bool
-	do     func(ctx context.Context) (changed int, err error)
+	scope choreScope
+	// do is called with what this server may do at the moment; never without a grant, but for what is scoped to this server alone.
+	do func(ctx context.Context, granted []grant) (changed int, err error)
 }
+
+// choreScope says what a chore is about, and so which servers do it.
+type choreScope int
+
+const (
+	ofServed   choreScope = iota // environments that are served: one server of each does it
+	ofRegister                   // the whole register: one server does it
+	ofItself                     // nothing but this server: each does it, and none changes the register
+)
 
 // chores runs them, each in a goroutine of its own: one that waits for the disk does not keep the others waiting. What fails is
 // tried again at the next tick.
@@ -35,13 +43,12 @@ type chores struct {
 	mu sync.Mutex
 	// causes are why the last round of each failed; nil: it did not.
 	causes map[string]error
-	lease  choreLease
+	rights rights
 }
 
 // startChores begins with all of them.
 func (a *assembly) startChores(all []chore) {
-	c := &chores{a: a, causes: map[string]error{}, lease: choreLease{dir: a.dir}}
-	a.atEnd(&c.lease)
+	c := &chores{a: a, causes: map[string]error{}, rights: a.choreRights()}
 	a.chores.Store(c)
 	for _, one := range all {
 		a.metrics.Chore(one.name, 0)
@@ -51,34 +58,54 @@ func (a *assembly) startChores(all []chore) {
 
 func (c *chores) run(ctx context.Context, one chore, tick <-chan time.Time) {
 	for {
+		gained := c.rights.news() // before the round: what is gained meanwhile brings another one
 		c.round(ctx, one)
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick:
+		case <-gained:
 		}
 	}
 }
 
+// granted is what this server may do of one chore; false: another server does it, or nobody can tell.
+func (c *chores) granted(ctx context.Context, one chore) (all []grant, ours bool) {
+	var err error
+	switch one.scope {
+	case ofItself:
+		return nil, true
+	case ofRegister:
+		all, err = c.rights.whole(ctx)
+	default:
+		all, err = c.rights.served(ctx)
+	}
+	if err != nil {
+		c.note(one, fmt.Errorf("take the lease of the chores: %w", err))
+		return nil, false
+	}
+	if len(all) == 0 {
+		c.note(one, nil) // another server does it: what kept this one from it is no trouble any more
+	}
+	return all, len(all) > 0
+}
+
 // round does one chore once, if it is this server's.
 func (c *chores) round(ctx context.Context, one chore) {
-	if one.shared {
-		ours, err := c.lease.take()
-		if err != nil {
-			c.note(one, fmt.Errorf("take the lease of the chores: %w", err))
-			return
-		}
-		if !ours {
-			c.note(one, nil) // another server does it: what kept this one from it is no trouble any more
-			return
-		}
+	granted, ours := c.granted(ctx, one)
+	if !ours {
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, choreLimit)
 	defer cancel()
-	changed, err := one.do(ctx)
+	changed, err := one.do(ctx, granted)
 	c.a.metrics.Chore(one.name, changed)
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
+	}
+	if errors.Is(err, registry.ErrLease) {
+		c.a.log.Info("a lease ended while its chore was done; nothing was changed without it", "chore", one.name)
+		err = nil
 	}
 	c.note(one, err)
 }

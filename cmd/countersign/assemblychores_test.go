@@ -25,27 +25,27 @@ func TestOneServerDoesTheChoresOfTheRegister(t *testing.T) {
 	for i := range all {
 		a := newAssembly(dir, nil, discard(), 1)
 		t.Cleanup(a.close)
-		all[i] = &chores{a: a, causes: map[string]error{}, lease: choreLease{dir: dir}}
+		all[i] = &chores{a: a, causes: map[string]error{}, rights: &folderRights{a: a, lease: choreLease{dir: dir}}}
 	}
-	round := func(i int, shared bool) {
-		all[i].round(t.Context(), chore{name: "count", shared: shared, do: func(context.Context) (int, error) { done[i].Add(1); return 1, nil }})
+	round := func(i int, scope choreScope) {
+		all[i].round(t.Context(), chore{name: "count", scope: scope, do: func(context.Context, []grant) (int, error) { done[i].Add(1); return 1, nil }})
 	}
 	for range 3 {
-		round(0, true)
-		round(1, true)
+		round(0, ofRegister)
+		round(1, ofRegister)
 	}
 	if one, other := done[0].Load(), done[1].Load(); one != 3 || other != 0 {
 		t.Errorf("the first did %d rounds, the second %d", one, other)
 	}
-	round(1, false)
-	if err := all[0].lease.Close(); err != nil {
+	round(1, ofServed)
+	if err := all[0].rights.(*folderRights).Close(); err != nil {
 		t.Fatal(err)
 	}
-	round(1, true)
+	round(1, ofRegister)
 	if other := done[1].Load(); other != 2 {
 		t.Errorf("after the first has ended, the second did %d", other)
 	}
-	if err := all[1].lease.Close(); err != nil {
+	if err := all[1].rights.(*folderRights).Close(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -54,10 +54,10 @@ func TestOneServerDoesTheChoresOfTheRegister(t *testing.T) {
 func TestAChoreThatFailsIsToldAndTriedAgain(t *testing.T) {
 	a := newAssembly(t.TempDir(), nil, discard(), 1)
 	t.Cleanup(a.close)
-	c := &chores{a: a, causes: map[string]error{}, lease: choreLease{dir: a.dir}}
+	c := &chores{a: a, causes: map[string]error{}, rights: &folderRights{a: a, lease: choreLease{dir: a.dir}}}
 	broken := errors.New("the disk is full")
 	cause := broken
-	one := chore{name: "proposals", do: func(context.Context) (int, error) { return 0, cause }}
+	one := chore{name: "proposals", do: func(context.Context, []grant) (int, error) { return 0, cause }}
 	c.round(t.Context(), one)
 	c.round(t.Context(), one)
 	if err := c.trouble(); !errors.Is(err, broken) || !strings.Contains(err.Error(), "proposals: ") {
@@ -77,13 +77,13 @@ func TestAChoreThatFailsIsToldAndTriedAgain(t *testing.T) {
 func TestWhatAnotherServerDoesIsNoTroubleHere(t *testing.T) {
 	a := newAssembly(t.TempDir(), nil, discard(), 1)
 	t.Cleanup(a.close)
-	c := &chores{a: a, causes: map[string]error{}, lease: choreLease{dir: filepath.Join(a.dir, "not", "there")}}
-	one := chore{name: "proposals", shared: true, do: func(context.Context) (int, error) { return 0, nil }}
+	c := &chores{a: a, causes: map[string]error{}, rights: &folderRights{a: a, lease: choreLease{dir: filepath.Join(a.dir, "not", "there")}}}
+	one := chore{name: "proposals", scope: ofRegister, do: func(context.Context, []grant) (int, error) { return 0, nil }}
 	c.round(t.Context(), one)
 	if c.trouble() == nil {
 		t.Fatal("a lease that cannot be taken is no trouble")
 	}
-	c.lease.dir = a.dir
+	c.rights.(*folderRights).lease.dir = a.dir
 	other := choreLease{dir: a.dir}
 	if ours, err := other.take(); err != nil || !ours {
 		t.Fatal(ours, err)
@@ -104,10 +104,10 @@ func TestEvidenceGoesOnWhereTheTimeWasOver(t *testing.T) {
 	}
 	over, end := context.WithCancel(t.Context())
 	end()
-	if _, last, err := a.collectEvidence(over, page); err != nil || last != page.Files[0].Place() {
+	if _, last, err := a.collectEvidence(over, page, nil); err != nil || last != page.Files[0].Place() {
 		t.Errorf("it goes on behind %q, %v", last, err)
 	}
-	if _, last, err := a.collectEvidence(t.Context(), page); err != nil || last != "" {
+	if _, last, err := a.collectEvidence(t.Context(), page, nil); err != nil || last != "" {
 		t.Errorf("nothing is left, and it goes on behind %q, %v", last, err)
 	}
 }

@@ -16,20 +16,35 @@ import (
 // locks; the rest is one server's at a time.
 func (a *assembly) allChores() []chore {
 	return []chore{
-		{name: "proposals", every: choreEvery, shared: true, do: a.register.ExpireProposals},
-		{name: "break_glass", every: choreEvery, shared: true, do: func(ctx context.Context) (int, error) { return a.register.ExpireBreakGlass(ctx, choreActor) }},
-		{name: "transients", every: choreSeldom, shared: true, do: func(ctx context.Context) (int, error) { return 0, a.register.SweepTransients(ctx) }},
-		{name: "rotations", every: choreEvery, do: a.runSchedules},
-		{name: "retirement", every: choreSeldom, do: a.retireSilent},
+		{name: "proposals", every: choreEvery, scope: ofRegister, do: eachGrant(func(ctx context.Context, g grant) (int, error) { return g.register.ExpireProposals(ctx) })},
+		{name: "break_glass", every: choreEvery, scope: ofRegister, do: eachGrant(func(ctx context.Context, g grant) (int, error) {
+			return g.register.ExpireBreakGlass(ctx, choreActor)
+		})},
+		{name: "transients", every: choreSeldom, scope: ofRegister, do: eachGrant(func(ctx context.Context, g grant) (int, error) {
+			return 0, errors.Join(g.register.SweepTransients(ctx), g.register.SweepNodes(ctx))
+		})},
+		{name: "rotations", every: choreEvery, do: eachGrant(a.runSchedules)},
+		{name: "retirement", every: choreSeldom, do: eachGrant(a.retireSilent)},
 		{name: "evidence", every: choreSeldom, do: a.collectingEvidence()},
-		{name: "endings", every: choreSeldom, do: a.noteEndings},
+		{name: "endings", every: choreSeldom, scope: ofItself, do: func(ctx context.Context, _ []grant) (int, error) { return a.noteEndings(ctx) }},
 		{name: "what_if", every: choreReplay, do: a.attachingWhatIfs()},
 	}
 }
 
+// eachGrant does a chore with one grant after another; one that fails keeps no other from being done.
+func eachGrant(do func(context.Context, grant) (int, error)) func(context.Context, []grant) (int, error) {
+	return func(ctx context.Context, granted []grant) (changed int, err error) {
+		for _, g := range granted {
+			n, failed := do(ctx, g)
+			changed, err = changed+n, errors.Join(err, failed)
+		}
+		return changed, err
+	}
+}
+
 // runSchedules makes the versions that are due. They wait, sealed, for whoever fetches them.
-func (a *assembly) runSchedules(ctx context.Context) (int, error) {
-	run, err := a.register.RunSchedules(ctx, choreActor, a.environments)
+func (a *assembly) runSchedules(ctx context.Context, held grant) (int, error) {
+	run, err := held.register.RunSchedules(ctx, choreActor, held.environments)
 	for _, p := range run.Made {
 		a.log.Info("a version was made by its schedule; its secret waits to be fetched once", "credential", p.CredentialID, "version", p.Version)
 	}
@@ -40,10 +55,14 @@ func (a *assembly) runSchedules(ctx context.Context) (int, error) {
 }
 
 // retireSilent ends versions that nobody uses, where the configuration wants that.
-func (a *assembly) retireSilent(ctx context.Context) (int, error) {
+func (a *assembly) retireSilent(ctx context.Context, held grant) (int, error) {
 	g := a.current.Load()
 	if g == nil || g.blueprint.retireSilent == 0 {
 		return 0, nil
+	}
+	if a.node != nil {
+		return 0, errors.New("no version is retired by itself on a register of many nodes: one that is silent here may be used at another node; " +
+			"set credentials.retire_silent to never in the configuration, and retire versions by hand")
 	}
 	uses, err := a.recall.engine.LastUse(ctx)
 	if err != nil {
@@ -55,7 +74,7 @@ func (a *assembly) retireSilent(ctx context.Context) (int, error) {
 	if uses.Until.IsZero() {
 		return 0, nil // nothing is counted yet, and a zero Until would say that everything is
 	}
-	retired, err := a.register.RetireSilent(ctx, choreActor, registry.RetirePolicy{After: g.blueprint.retireSilent, Environments: a.environments}, usageOf(uses))
+	retired, err := held.register.RetireSilent(ctx, choreActor, registry.RetirePolicy{After: g.blueprint.retireSilent, Environments: held.environments}, usageOf(uses))
 	for _, r := range retired {
 		a.log.Info("a version was ended because nobody used it", "credential", r.CredentialID, "version", r.Version, "environment", r.Environment)
 	}
@@ -71,15 +90,15 @@ func usageOf(uses whatif.LastUses) registry.Usage {
 }
 
 // collectingEvidence goes through the reviews that wait, so many at a round, and begins again behind the last.
-func (a *assembly) collectingEvidence() func(ctx context.Context) (int, error) {
+func (a *assembly) collectingEvidence() func(ctx context.Context, granted []grant) (int, error) {
 	after := "" // of one goroutine
-	return func(ctx context.Context) (int, error) {
+	return func(ctx context.Context, granted []grant) (int, error) {
 		page, err := a.register.ReviewFiles(ctx, registry.ReviewQuery{Waiting: true, After: after, Limit: choreReviews})
 		if err != nil {
 			after = ""
 			return 0, err
 		}
-		kept, last, err := a.collectEvidence(ctx, page)
+		kept, last, err := a.collectEvidence(ctx, page, granted)
 		if after = page.Next; last != "" {
 			after = last
 		}
@@ -89,7 +108,7 @@ func (a *assembly) collectingEvidence() func(ctx context.Context) (int, error) {
 
 // collectEvidence refreshes what the system itself says in reviews, in their own environment and in the one that comes before it.
 // last is where the time of this round was over, for the next one to go on behind it; empty: all were looked at.
-func (a *assembly) collectEvidence(ctx context.Context, page registry.ReviewPage) (kept int, last string, err error) {
+func (a *assembly) collectEvidence(ctx context.Context, page registry.ReviewPage, granted []grant) (kept int, last string, err error) {
 	var failures []error
 	for _, f := range page.Files {
 		if ctx.Err() != nil && last != "" {
@@ -97,13 +116,14 @@ func (a *assembly) collectEvidence(ctx context.Context, page registry.ReviewPage
 		}
 		last = f.Place()
 		for _, environment := range []string{f.Review.Environment, f.After} {
-			if !slices.Contains(a.environments, environment) {
+			held := slices.IndexFunc(granted, func(g grant) bool { return slices.Contains(g.environments, environment) })
+			if held < 0 {
 				continue
 			}
 			seen, err := a.recall.engine.Collect(ctx, f.Review.PartnerID, environment)
 			if err == nil {
 				var news bool
-				if news, err = a.register.CollectEvidence(ctx, choreActor, f.Review.PartnerID, environment, seen); news {
+				if news, err = granted[held].register.CollectEvidence(ctx, choreActor, f.Review.PartnerID, environment, seen); news {
 					kept++
 				}
 			}

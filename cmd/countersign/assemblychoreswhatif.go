@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"countersign.dev/internal/edge/admin"
@@ -18,12 +19,9 @@ const choreReplay = time.Minute
 
 // replays are the questions of one server to its records. The zero value is not ready.
 type replays struct {
-	register interface {
-		Proposals(context.Context, registry.ProposalQuery) (registry.Page[registry.Proposal], error)
-		AttachWhatIf(ctx context.Context, actor registry.Actor, id string, digest [32]byte, report []byte) (registry.Proposal, error)
-	}
-	ask  func(context.Context, whatif.Proposed, whatif.Span) (whatif.Report, error)
-	note func(proposal string, err error)
+	register proposalKeeper
+	ask      func(context.Context, whatif.Proposed, whatif.Span) (whatif.Report, error)
+	note     func(proposal string, err error)
 	// environments are those whose rules and records this server has.
 	environments []string
 	// stages is how far each open proposal is, by digest: what takes too long once takes too long again.
@@ -41,14 +39,26 @@ const (
 
 // attachingWhatIfs replays proposals of which nobody has a report: the operators' plane does so when one is made, but waits a few
 // seconds alone, which a large record takes longer than.
-func (a *assembly) attachingWhatIfs() func(context.Context) (int, error) {
-	r := &replays{register: a.register, note: func(proposal string, err error) {
+func (a *assembly) attachingWhatIfs() func(context.Context, []grant) (int, error) {
+	note := func(proposal string, err error) {
 		a.log.Warn("a proposal has no what-if report: it could not be replayed in time", "proposal", proposal, "cause", err.Error())
-	}}
-	return func(ctx context.Context) (int, error) {
-		r.ask, r.environments = a.recall.engine.WhatIf, a.environments // they are there before the chores begin
-		return r.round(ctx)
 	}
+	all := map[string]*replays{} // by the environments of a grant; of one goroutine
+	return eachGrant(func(ctx context.Context, held grant) (int, error) {
+		scope := strings.Join(held.environments, ",")
+		if all[scope] == nil {
+			all[scope] = &replays{note: note}
+		}
+		r := all[scope]
+		r.register, r.ask, r.environments = held.register, a.recall.engine.WhatIf, held.environments // they are there before the chores begin
+		return r.round(ctx)
+	})
+}
+
+// proposalKeeper is what replays need of a register.
+type proposalKeeper interface {
+	Proposals(context.Context, registry.ProposalQuery) (registry.Page[registry.Proposal], error)
+	AttachWhatIf(ctx context.Context, actor registry.Actor, id string, digest [32]byte, report []byte) (registry.Proposal, error)
 }
 
 // round replays one proposal at most, so that each has the whole time of a round.

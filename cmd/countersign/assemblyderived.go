@@ -67,7 +67,7 @@ func (d *derived) failing(yield func(string, float64)) {
 // they are lost. Where they cannot be opened or written, the log, /readyz and a metric tell; it is no reason not to serve, and
 // it is tried again.
 func (a *assembly) derive(record, rollups string, keep time.Duration) error {
-	a.keepDerived("rollups", rollupEvery, func() (follow, error) {
+	a.keepDerived("rollups", rollupEvery, func() (following, error) {
 		counts, err := rollup.Open(rollup.Config{Dir: rollups, Keep: keep, Now: a.now, Log: a.log})
 		if err != nil {
 			return nil, fmt.Errorf("open the per-minute counts: %w", err)
@@ -76,7 +76,7 @@ func (a *assembly) derive(record, rollups string, keep time.Duration) error {
 			return errors.Join(counts.Follow(ctx, record, tick), counts.Close())
 		}, nil
 	})
-	a.keepDerived("index", indexEvery, func() (follow, error) {
+	a.keepDerived("index", indexEvery, func() (following, error) {
 		index, err := search.Open(search.Config{Dir: record, Log: a.log})
 		if err != nil {
 			return nil, fmt.Errorf("open the index of the decision record: %w", err)
@@ -90,11 +90,11 @@ func (a *assembly) derive(record, rollups string, keep time.Duration) error {
 	return a.metrics.Gauges("countersign_derived_failing", "1 while what is made of the decision record, rollups or index, cannot be opened; /readyz says why.", "what", a.derived.failing)
 }
 
-// follow brings something up to the record until ctx ends, and gives back what it holds.
-type follow = func(ctx context.Context, tick <-chan time.Time) error
+// following brings something up to the record until ctx ends, and gives back what it holds.
+type following = func(ctx context.Context, tick <-chan time.Time) error
 
 // keepDerived opens something and follows the record with it in the background; where it cannot be opened, it tries again.
-func (a *assembly) keepDerived(what string, every time.Duration, open func() (follow, error)) {
+func (a *assembly) keepDerived(what string, every time.Duration, open func() (following, error)) {
 	run, err := open()
 	a.noteDerived(what, err)
 	a.inBackground(func(ctx context.Context) {

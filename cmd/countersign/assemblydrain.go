@@ -39,6 +39,15 @@ func (a *assembly) drain(behind ...*listening) error {
 			}
 		})
 	}
+	for _, f := range a.doorways {
+		all.Go(func() {
+			if err := f.drain(ctx); err != nil {
+				mu.Lock()
+				failures = append(failures, err)
+				mu.Unlock()
+			}
+		})
+	}
 	all.Wait()
 	a.leaving.Wait()
 	for _, l := range append(append(surfaces, behind...), a.ops) {
@@ -55,6 +64,9 @@ func (a *assembly) tellDrain(ctx context.Context, limit time.Duration) (ended fu
 	}
 	running := func() (n int64) {
 		for _, f := range a.fronts {
+			n += f.running.Load()
+		}
+		for _, f := range a.doorways {
 			n += f.running.Load()
 		}
 		return n

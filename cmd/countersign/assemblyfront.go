@@ -121,12 +121,12 @@ func (a *assembly) openFront(d *door) (*front, error) {
 	return f, nil
 }
 
-// makeServer makes what serves the listener: the standard server, or that for HTTP/2 alone and ours for HTTP/1.
+// makeServer makes what serves the listener: ours for HTTP/1 and the standard one for HTTP/2, or that for both.
 func (f *front) makeServer() (err error) {
 	b := f.bounds
 	standard := &http.Server{Handler: f, ReadHeaderTimeout: boundOr(b.header, 10*time.Second), IdleTimeout: boundOr(b.idle, 2*time.Minute), ErrorLog: f.a.serverLog()}
 	strict.Configure(standard, f.listener)
-	if f.server = standard; !b.own {
+	if f.server = standard; b.standard {
 		return nil
 	}
 	f.server, err = http1.New(http1.Config{Handler: f, HTTP2: standard, ConnContext: strict.ConnContext, ReadHeaderTimeout: standard.ReadHeaderTimeout,

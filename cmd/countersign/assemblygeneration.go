@@ -22,7 +22,8 @@ import (
 type generation struct {
 	blueprint *blueprint
 	decider   *access.Decider
-	doors     map[string]*door // by doorPrint.key
+	doors     map[string]*door    // by doorPrint.key
+	passages  map[string]*passage // by doorwayPrint.key
 	doers     []upstream.Doer
 	countries access.Countries // nil: there is no table
 	surfaces  []*surface       // behind listeners for people
@@ -92,7 +93,7 @@ func (g *generation) close() {
 
 // build makes a generation. It opens files, but no listener.
 func (a *assembly) build(b *blueprint) (*generation, error) {
-	g := &generation{blueprint: b, doors: map[string]*door{}, a: a}
+	g := &generation{blueprint: b, doors: map[string]*door{}, passages: map[string]*passage{}, a: a}
 	cfg := access.Config{APIs: b.apis(), Replay: a.replay, Now: a.now, MaxStaleness: b.staleness}
 	table, err := a.keepers.countries(b.countries)
 	if err != nil {
@@ -150,7 +151,7 @@ func (a *assembly) buildWorld(g *generation, w *worldPrint) error {
 		}
 		g.doors[p.key] = d
 	}
-	return nil
+	return a.buildDoorways(g, w)
 }
 
 // buildPolicy makes the TLS policy of a listener. What is asked of callers' certificates is the same for every name that they

@@ -95,6 +95,9 @@ func (k *keepers) keepOnly(g *generation) {
 	for _, d := range g.doors {
 		used[keeperKey(d.print.tls.files, d.print.tls.clientCA)] = true
 	}
+	for _, p := range g.passages {
+		used[keeperKey(p.print.tlsFiles(), p.print.setting.ClientCAFile)] = true
+	}
 	if p := g.blueprint.plane; p != nil && p.tls != nil {
 		used[keeperKey(p.tls.files, "")] = true
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
-	"time"
 
 	"countersign.dev/internal/edge/admin"
 	"countersign.dev/internal/edge/signin"
@@ -24,8 +22,8 @@ func (a *assembly) planeHandler(g *generation, made *surface) error {
 	}
 	beside := &planePages{signIn: pages}
 	cfg := admin.Config{
-		Registry: a.register, Authenticate: pages.Authenticate, SignIn: beside, Questions: a.recall.engine, Decisions: []admin.Decisions{a.recall.archive},
-		Traffic: a.looks.sums, Records: a.looks.records,
+		Registry: a.register, Authenticate: pages.Authenticate, SignIn: beside, Questions: a.recall.engine, Decisions: []admin.Decisions{a.recall.all},
+		Traffic: a.looks.sums, Records: nodeRecords{a.looks.records, a.nodeRecords},
 		Still: a.stillSignedIn, Tails: a.recall.tails, Explanations: &a.captures,
 		Checkpoints: a.book, Webhooks: calls, Nodes: a.nodes, Environments: func() []admin.Environment { return a.planeEnvironments(g.blueprint) },
 		Link: func(token string) string { return signin.Link(made.url, token) }, MemberLink: a.memberLink,
@@ -62,18 +60,4 @@ func namesOf(prints []apiPrint) []string {
 		names[i] = p.api.Name
 	}
 	return names
-}
-
-// nodes is what every server process on the data folder serves.
-func (a *assembly) nodes(context.Context) ([]admin.Node, error) {
-	served, err := servedStates(a.dir)
-	if err != nil {
-		return nil, fmt.Errorf("see who serves from the data folder: %w", err)
-	}
-	all := make([]admin.Node, len(served))
-	for i, s := range served {
-		at, _ := time.Parse(time.RFC3339Nano, s.At) // zero where it is starting, and has said nothing
-		all[i] = admin.Node{Name: nodeName(s.PID), Environment: s.Environment, Revision: s.Revision, At: at}
-	}
-	return all, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"countersign.dev/internal/access"
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/config"
 	"countersign.dev/profile"
 	"countersign.dev/profile/library"
@@ -25,7 +26,7 @@ func toldOf(p config.Profile) (*toldProfile, error) {
 	if p.File == "" {
 		out.text, err = library.FS.ReadFile(p.Name + ".yaml")
 	} else {
-		out.text, err = readBounded(p.File, maxProfile)
+		out.text, err = ofconfig.ReadBounded(p.File, ofconfig.MaxProfile)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the profile's text: %w", err)

@@ -37,10 +37,10 @@ func (a *assembly) standing() {
 		}
 		return nil
 	})
-	a.expect("register", true, a.follower.trouble)
-	a.expect("snapshot", true, a.follower.young)
+	a.expect("register", true, a.registerTrouble)
+	a.expect("snapshot", true, a.follower.Young)
 	a.expect("records", true, a.records.healthy)
-	a.expect("replay", true, a.replay.healthy)
+	a.expect("replay", a.replay.shared == nil, a.replay.healthy) // what all nodes share must not take all of them out of service
 	a.expect("quotas", false, a.limiter.Ready)
 	a.expect("disk", true, (&diskProbe{dir: a.dir}).trouble)
 	a.expect("certificates", true, a.certificatesInTime)
@@ -58,6 +58,9 @@ func (a *assembly) certificatesInTime() error {
 	var failures []error
 	for _, d := range g.doors {
 		failures = append(failures, a.inTime(d.files))
+	}
+	for _, p := range g.passages {
+		failures = append(failures, a.inTime(p.files))
 	}
 	return errors.Join(failures...)
 }

@@ -13,6 +13,7 @@ import (
 // recall is how a server looks back at the records: what a change would have done, what was used, why a request was refused.
 type recall struct {
 	archive whatif.Archive // this server's own record, to be searched and exported
+	all     *manyRecords   // that and those of other nodes, as one
 	engine  *whatif.Engine
 	tails   *search.Tails // follow this server's own record
 }
@@ -28,6 +29,7 @@ func (a *assembly) openRecall(record, rollups string, beside ...*besideRecord) e
 		records, counts = append(records, b), append(counts, b.rollups)
 	}
 	engine, err := whatif.New(whatif.Config{
+		Others:  a.otherNodes(),
 		Records: records, Rollups: counts, Register: a.register, APIs: a.servedAPIs, Now: a.now,
 		Countries: (*servedCountries)(a), HasCountries: a.servesCountries, Trusted: a.servedProxies, Told: told,
 	})
@@ -38,8 +40,26 @@ func (a *assembly) openRecall(record, rollups string, beside ...*besideRecord) e
 	if err != nil {
 		return err
 	}
-	a.recall = &recall{archive: whatif.Archive{Searcher: searcher, Dir: record}, engine: engine, tails: tails}
+	archive := whatif.Archive{Searcher: searcher, Dir: record}
+	a.recall = &recall{archive: archive, all: &manyRecords{all: func() []namedRecord { return a.everyRecord(archive) }}, engine: engine, tails: tails}
 	return a.openLooks(record, rollups, beside)
+}
+
+// otherNodes are the records of other nodes for questions; nil: they are not collected.
+func (a *assembly) otherNodes() whatif.Others {
+	if a.nodeRecords == nil {
+		return nil // not a.nodeRecords: a nil *collecting is not a nil whatif.Others
+	}
+	return a.nodeRecords
+}
+
+// everyRecord is this node's own record, and then those of others.
+func (a *assembly) everyRecord(own oneRecord) []namedRecord {
+	all := []namedRecord{{"own", "", own}}
+	for _, one := range a.nodeRecords.beside() {
+		all = append(all, namedRecord{cursorName(one.dir), one.node, one})
+	}
+	return all
 }
 
 // servedAPIs are those of the blueprint in force.

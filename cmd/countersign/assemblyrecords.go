@@ -104,5 +104,8 @@ func (a *assembly) configure(cfg *access.Config) { cfg.Limiter = a.limiter }
 // gatewayConfig adds where a gateway records, and what it asks before it lets a request through.
 func (a *assembly) gatewayConfig(cfg gateway.Config) gateway.Config {
 	cfg.Record, cfg.Admit = a.records, a.records.writer.Admit
+	if a.tracer != nil {
+		cfg.Trace = a.tracer
+	}
 	return cfg
 }

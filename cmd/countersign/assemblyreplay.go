@@ -16,7 +16,8 @@ import (
 
 // watchedReplay is the replay guard, and what readiness is told of it.
 type watchedReplay struct {
-	guard  *memory.Guard
+	guard  access.ReplayGuard
+	shared func() error // how the guard stands that nodes share; nil: the guard is this node's own
 	now    func() time.Time
 	until  int64 // Unix seconds until which another journal remembers what this one does not; 0: none does
 	failed atomic.Pointer[replayFailure]
@@ -54,6 +55,9 @@ var _ access.ReplayGuard = (*watchedReplay)(nil)
 func (w *watchedReplay) healthy() error {
 	if now := w.now().Unix(); now <= w.until {
 		return fmt.Errorf("%w, until %s", errOtherJournal, time.Unix(w.until, 0).UTC().Format(time.RFC3339))
+	}
+	if w.shared != nil {
+		return w.shared()
 	}
 	if f := w.failed.Load(); f != nil && time.Since(f.at) < replayMemory {
 		return f.cause
@@ -101,15 +105,25 @@ func otherJournals(dir, scope string) (until int64, err error) {
 		if !ok || !e.IsDir() || other == scope || !overlap(scope, other) {
 			continue
 		}
-		segments, err := os.ReadDir(filepath.Join(dir, e.Name()))
+		end, err := journalEnd(filepath.Join(dir, e.Name()))
 		if err != nil {
-			return 0, fmt.Errorf("look at the replay journal of another server: %w", err)
+			return 0, err
 		}
-		for _, s := range segments {
-			digits, ok := strings.CutSuffix(s.Name(), ".seg")
-			if minute, err := strconv.ParseInt(digits, 10, 33); ok && err == nil {
-				until = max(until, minute*60+59)
-			}
+		until = max(until, end)
+	}
+	return until, nil
+}
+
+// journalEnd is until when a journal may remember anything.
+func journalEnd(dir string) (until int64, err error) {
+	segments, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, fmt.Errorf("look at the replay journal of another server: %w", err)
+	}
+	for _, s := range segments {
+		digits, ok := strings.CutSuffix(s.Name(), ".seg")
+		if minute, err := strconv.ParseInt(digits, 10, 33); ok && err == nil {
+			until = max(until, minute*60+59)
 		}
 	}
 	return until, nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/config"
 	"countersign.dev/internal/edge/signin"
 	operators "countersign.dev/internal/operator"
@@ -59,7 +60,7 @@ func providerOf(o *config.OIDC) (*signin.OIDC, error) {
 	if o.CAFile == "" {
 		return p, nil
 	}
-	text, err := readBounded(o.CAFile, maxProfile)
+	text, err := ofconfig.ReadBounded(o.CAFile, ofconfig.MaxProfile)
 	if err != nil {
 		return nil, fmt.Errorf("read the authorities of the provider: %w", err)
 	}

@@ -36,7 +36,7 @@ func (a *assembly) openLooks(record, rollups string, beside []*besideRecord) err
 	}
 	w := &looks{}
 	var err error
-	if w.sums, err = traffic.New(traffic.Config{Folders: counts, Now: a.now, Log: a.log}); err != nil {
+	if w.sums, err = traffic.New(traffic.Config{Folders: counts, More: a.nodeRecords.Rollups, Now: a.now, Log: a.log}); err != nil {
 		return err
 	}
 	w.records, err = inspect.New(inspect.Config{Changes: a.register, ChangesBook: a.vouching("changes", ""), Decisions: all, Now: a.now, Log: a.log})

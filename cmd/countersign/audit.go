@@ -18,7 +18,7 @@ func newAudit() *cobra.Command {
 	return o.group("audit", "Read and verify the two records: changes and decisions", `Read and verify the two records. The record of changes says who changed what of the register; the record of decisions has
 one line for each request. Both are chained, so that nobody can alter them quietly, and checkpoints that are kept in another
 place vouch for their ends.`,
-		newAuditChanges(o), newAuditVerify(o), newAuditSearch(o), newAuditTail(o), newAuditExport(o), newAuditRollup(o), newAuditIndex(o))
+		newAuditChanges(o), newAuditVerify(o), newAuditSearch(o), newAuditTail(o), newAuditExport(o), newAuditRollup(o), newAuditIndex(o), newAuditNodes(o))
 }
 
 // changeFilter says which changes are asked for. What is empty or zero matches all.

@@ -207,7 +207,7 @@ func (f *decisionFilter) flags(o *operator, c *cobra.Command, decision string) {
 }
 
 // warningNames are the words that a decision's list of warnings can hold.
-var warningNames = []string{"address_not_listed", "client_certificate", "header_name"}
+var warningNames = []string{"address_not_listed", "client_certificate", "header_name", access.ReplayUnjudged}
 
 func reasonNames() []string {
 	var names []string

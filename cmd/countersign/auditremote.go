@@ -80,6 +80,7 @@ func (f *decisionFilter) searchAt(s *session, limit int, cursor string) error {
 			if err != nil {
 				return err
 			}
+			found.Node = item.Node
 			page.Found = append(page.Found, found)
 		}
 		page.Next, page.Unread = got.Next, append(page.Unread, got.Unread...)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -46,15 +47,16 @@ With --scan nothing but the record is read: slow, and proof against a forged ind
 // pageView is a page as JSON: the lines are the record's own.
 type pageView struct {
 	Found  []json.RawMessage `json:"found"`
-	Next   string            `json:"next,omitempty"` // for --cursor
-	Unread []string          `json:"unread"`         // segments that could not be read
+	Next   string            `json:"next,omitempty"`  // for --cursor
+	Unread []string          `json:"unread"`          // segments that could not be read
+	Nodes  []string          `json:"nodes,omitempty"` // of each of found, the node that has written it; empty: this one
 }
 
 func (r *recordSession) search(q search.Query) error {
 	if q.Limit < 1 || q.Limit > search.MaxLimit {
 		return fmt.Errorf("--limit is 1 to %d", search.MaxLimit)
 	}
-	searcher, err := r.searcher()
+	searcher, err := r.everyRecord()
 	if err != nil {
 		return err
 	}
@@ -69,11 +71,20 @@ func (r *recordSession) search(q search.Query) error {
 func (o *output) decisions(page search.Page) error {
 	var rows [][]string
 	view := pageView{Found: []json.RawMessage{}, Next: page.Next, Unread: append([]string{}, page.Unread...)}
+	head, several := decisionHead, slices.ContainsFunc(page.Found, func(f search.Found) bool { return f.Node != "" })
+	if several {
+		head = append(slices.Clone(head), "NODE")
+	}
 	for i := range page.Found {
 		view.Found = append(view.Found, page.Found[i].Text)
-		rows = append(rows, decisionCells(&page.Found[i]))
+		cells := decisionCells(&page.Found[i])
+		if several {
+			node := safeText([]byte(page.Found[i].Node))
+			view.Nodes, cells = append(view.Nodes, node), append(cells, cmp.Or(node, "here"))
+		}
+		rows = append(rows, cells)
 	}
-	if err := o.table(view, "no decision", decisionHead, rows); err != nil {
+	if err := o.table(view, "no decision", head, rows); err != nil {
 		return err
 	}
 	if page.Next != "" && !o.json {

@@ -58,7 +58,11 @@ configuration names) in another place. Decision segments are plain files: copy t
 					Dir string `json:"dir"`
 					manifest
 				}{out, made}
-				return s.out.show(view, "%s: revision %d, %d bytes\nkeys are not in it; to use it takes key %v, kept elsewhere", out, made.Revision, made.Size, made.KeyIDs)
+				takes := fmt.Sprintf("keys are not in it; to use it takes key %v, kept elsewhere", made.KeyIDs)
+				if len(made.KeyIDs) == 0 {
+					takes = "keys are not in it; nothing in it is sealed yet"
+				}
+				return s.out.show(view, "%s: revision %d, %d bytes\n%s", out, made.Revision, made.Size, takes)
 			})
 		},
 	}

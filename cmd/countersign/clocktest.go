@@ -15,6 +15,9 @@ import (
 // believed, and neither is what cannot be read.
 const clockFile = "COUNTERSIGN_TEST_CLOCK"
 
+// clockBehind names the span by which this build's clock is behind, from its start to its end: a machine with a wrong time.
+const clockBehind = "COUNTERSIGN_TEST_CLOCK_BEHIND"
+
 // clockEvery is how long what was read counts.
 const clockEvery = 10 * time.Millisecond
 
@@ -26,13 +29,22 @@ var stepped struct {
 
 var begun = time.Now()
 
-// clock is the machine's time and what the file adds to it. Its monotonic part is set forward as well: spans that a jump lies
+// behind is what clockBehind says; what cannot be read, and what is less than nothing, is nothing.
+var behind = sync.OnceValue(func() time.Duration {
+	span, err := time.ParseDuration(os.Getenv(clockBehind))
+	if err != nil {
+		return 0
+	}
+	return max(span, 0)
+})
+
+// clock is the machine's time, without what it is behind, and what the file adds to it. Its monotonic part is set forward as well: spans that a jump lies
 // in are as long as the clock says.
 func clock() time.Time {
 	if since := int64(time.Since(begun)); since-stepped.read.Load() >= int64(clockEvery) || stepped.read.Load() == 0 {
 		followClock(since)
 	}
-	return time.Now().Add(time.Duration(stepped.ahead.Load()))
+	return time.Now().Add(time.Duration(stepped.ahead.Load()) - behind())
 }
 
 func followClock(since int64) {

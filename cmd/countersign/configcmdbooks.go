@@ -17,7 +17,7 @@ func checkBooks(cfg *config.Config, signer *checkpoint.Signer) error {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	books, err := booksIn(dir, place{data: cfg.Data, register: cfg.RegisterFile(), config: cfg}, nil)
+	books, err := booksIn(dir, placeIn(cfg), nil)
 	if err != nil {
 		return err
 	}

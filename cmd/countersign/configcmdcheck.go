@@ -20,7 +20,7 @@ func newConfigCheck() *cobra.Command {
 		Short: "Say everything that is wrong with a configuration",
 		Long: `Say everything that is wrong with a configuration: its keys and values, what does not fit together, and the files,
 folders and variables that it names: whether they can be read or written, their modes, certificates and keys, profiles, the
-country file, the key ring. No port is taken and nothing is changed, so that it can run beside the server. Run it as the
+country file, the key ring, and whether the database and the cache that it names answer. No port is taken and nothing is changed, so that it can run beside the server. Run it as the
 server's user.
 Exit code 0: the server would start; warnings do not count. 1: it would not, or would not do what is written. 2: the file
 could not be read at all.`,
@@ -67,7 +67,8 @@ func checkConfig(ctx context.Context, out *output, path string, environments []s
 		}
 		problems, warnings := cfg.Check(config.Scope{Environments: environments, Now: clock()})
 		v.Problems, v.Warnings = append(v.Problems, problems...), append(v.Warnings, warnings...)
-		v.Problems = append(v.Problems, checkKept(ctx, cfg, environments, len(problems) == 0)...).Sorted()
+		kept, unusual := checkKept(ctx, cfg, environments, len(problems) == 0)
+		v.Problems, v.Warnings = append(v.Problems, kept...).Sorted(), append(v.Warnings, unusual...).Sorted()
 	}
 	v.OK = len(v.Problems) == 0
 	if err := v.show(out); err != nil {
@@ -105,15 +106,24 @@ func (v configVerdict) show(out *output) error {
 	return err
 }
 
-// checkKept looks at what only the program itself can read: the register that is there already, and the checkpoint key.
-// deep: the keys are good as such, so that they can be tried.
-func checkKept(ctx context.Context, cfg *config.Config, environments []string, deep bool) config.Problems {
-	var problems config.Problems
-	tell := func(path string, err error, hint string) {
-		at := cfg.At(path)
-		problems = append(problems, config.Problem{File: cfg.File, Line: at.Line, Column: at.Column, Message: path + ": " + strings.ReplaceAll(err.Error(), "\n", "; "), Hint: hint})
+// checkKept looks at what only the program itself can read: the register that is there already, the shared cache, and the checkpoint
+// key. deep: the files are good as such, so that keys can be tried and servers be asked.
+func checkKept(ctx context.Context, cfg *config.Config, environments []string, deep bool) (problems, warnings config.Problems) {
+	telling := func(list *config.Problems) func(path string, err error, hint string) {
+		return func(path string, err error, hint string) {
+			at := cfg.At(path)
+			*list = append(*list, config.Problem{File: cfg.File, Line: at.Line, Column: at.Column, Message: path + ": " + strings.ReplaceAll(err.Error(), "\n", "; "), Hint: hint})
+		}
 	}
-	if idle, err := checkRegister(ctx, cfg.RegisterFile()); err != nil {
+	tell, warn := telling(&problems), telling(&warnings)
+	if deep {
+		checkCache(cfg, tell, warn)
+	}
+	if cfg.SharedRegister() {
+		if deep {
+			checkDatabase(ctx, cfg, environments, tell)
+		}
+	} else if idle, err := checkRegister(ctx, cfg.RegisterFile()); err != nil {
 		tell("data", err, "`countersign restore` puts a backup in place")
 	} else if idle && deep {
 		if err := tryKeys(ctx, cfg, environments); err != nil {
@@ -132,5 +142,5 @@ func checkKept(ctx context.Context, cfg *config.Config, environments []string, d
 			}
 		}
 	}
-	return problems
+	return problems, warnings
 }

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"countersign.dev/internal/config"
-	"countersign.dev/internal/store/sqlite"
+	"countersign.dev/internal/engines"
 )
 
 // maxTried is the largest register whose keys are tried: a copy of it is made for that.
@@ -27,7 +27,7 @@ func checkRegister(ctx context.Context, file string) (idle bool, err error) {
 	if _, err := os.Lstat(file + "-wal"); !errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	_, err = sqlite.CheckFile(ctx, file)
+	_, err = engines.CheckFile(ctx, file)
 	return err == nil, err
 }
 
@@ -39,8 +39,8 @@ func tryKeys(ctx context.Context, cfg *config.Config, environments []string) (er
 		return fmt.Errorf("try the keys: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	at := place{data: dir, register: filepath.Join(dir, "countersign.db"), config: cfg}
-	if copied, err := copyRegister(cfg.RegisterFile(), at.register); !copied {
+	at := place{data: dir, register: engines.Place{File: filepath.Join(dir, "countersign.db")}, config: cfg}
+	if copied, err := copyRegister(cfg.RegisterFile(), at.register.File); !copied {
 		return err
 	}
 	r, db, err := at.open(ctx)

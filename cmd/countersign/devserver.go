@@ -65,7 +65,7 @@ func (d *devServer) open(ctx context.Context) error {
 	if err := d.openLimiter(filepath.Join(d.dir, "quotas"), 0); err != nil {
 		return err
 	}
-	if err := d.follow(d.register, partOf(d.register, nil)); err != nil {
+	if err := d.follow(d.register, d.register.Reader(nil)); err != nil {
 		return err
 	}
 	rollups := filepath.Join(d.dir, "rollups")

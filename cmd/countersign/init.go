@@ -27,6 +27,7 @@ type initOptions struct {
 	tlsCert      string
 	tlsKey       string
 	selfSigned   bool
+	register     string
 }
 
 func newInit() *cobra.Command {
@@ -39,7 +40,9 @@ that signs checkpoints, and an empty register. Nothing that exists is changed. I
 The first admin of the operators' plane gets a link that counts once, for 24 hours: it is printed here and kept nowhere.
 Checkpoints belong on another disk or machine: name the folder with --checkpoints, or it is asked for.
 Certificates are yours (--tls-cert and --tls-key), or for a trial a self-signed one (--self-signed), which callers must be
-told to trust.`,
+told to trust.
+With --register the register is made in an empty PostgreSQL database, which many machines can share. That is for the first of them:
+a further one gets a copy of the configuration and of the key files instead.`,
 		Example: `  countersign init --dir trial --self-signed --checkpoints trial-checkpoints
   countersign init --dir /etc/countersign --environment sandbox --environment production \
       --host api.example.com --tls-cert /etc/ssl/api.pem --tls-key /etc/ssl/api-key.pem --checkpoints /mnt/elsewhere/countersign`,
@@ -67,6 +70,8 @@ told to trust.`,
 	f.StringVar(&o.tlsCert, "tls-cert", "", "certificate `FILE` (PEM)")
 	f.StringVar(&o.tlsKey, "tls-key", "", "key `FILE` (PEM) that goes with it")
 	f.BoolVar(&o.selfSigned, "self-signed", false, "make a certificate for a trial, valid for 30 days")
+	f.StringVar(&o.register, "register", "", "make the register in PostgreSQL: `URLFILE` of mode 0600 with the database's URL on one line")
+	_ = c.MarkFlagFilename("register")
 	_ = c.RegisterFlagCompletionFunc("protocol", cobra.FixedCompletions([]cobra.Completion{"signed", "token", "both"}, cobra.ShellCompDirectiveNoFileComp))
 	return c
 }
@@ -113,6 +118,9 @@ func runInit(ctx context.Context, o *initOptions, c *cobra.Command) error {
 	}
 	w := &initWork{o: o, dir: dir, file: filepath.Join(dir, "countersign.yaml")}
 	if err := w.plan(); err != nil {
+		return err
+	}
+	if err := w.unmade(ctx); err != nil {
 		return err
 	}
 	if err := w.make(ctx); err != nil {

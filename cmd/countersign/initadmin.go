@@ -13,6 +13,7 @@ import (
 
 	"countersign.dev/internal/audit/checkpoint"
 	"countersign.dev/internal/edge/signin"
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/registry"
 )
 
@@ -25,7 +26,7 @@ func (w *initWork) firstAdmin(ctx context.Context) error {
 	if w.cfg.Admin == nil {
 		return nil
 	}
-	r, db, err := openStore(ctx, w.cfg.RegisterFile(), registry.Config{RingOf: func(string) registry.Sealer { return nil }})
+	r, db, err := openStore(ctx, engines.PlaceOf(w.cfg), false, registry.Config{RingOf: func(string) registry.Sealer { return nil }})
 	if err != nil {
 		return fmt.Errorf("invite the first admin: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 
 	"countersign.dev/internal/audit/checkpoint"
 	"countersign.dev/internal/config"
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/secret"
-	"countersign.dev/internal/store/sqlite"
 )
 
 //go:embed initconfig.tmpl
@@ -37,9 +37,9 @@ type initWork struct {
 
 // initFacts are what the configuration's text is made of.
 type initFacts struct {
-	File, Ops, Admin, Checkpoints, Certificate, Key, Upstream string
-	Signed, Token                                             bool
-	Environments                                              []initEnvironment
+	File, Ops, Admin, Checkpoints, Certificate, Key, Upstream, Register string
+	Signed, Token                                                       bool
+	Environments                                                        []initEnvironment
 }
 
 type initEnvironment struct{ Name, Listen, Hosts string }
@@ -74,6 +74,28 @@ func (w *initWork) plan() error {
 	return nil
 }
 
+// unmade refuses a database that holds a register already. An empty one, also with its tables, is what init wants.
+func (w *initWork) unmade(ctx context.Context) error {
+	at := engines.PlaceOf(w.cfg)
+	if !at.Shared() {
+		return nil
+	}
+	there, err := at.There(ctx)
+	if !there || err != nil {
+		return err
+	}
+	db, err := engines.OpenStore(ctx, engines.StoreConfig{Place: at})
+	if err != nil {
+		return err
+	}
+	revision, err := db.Revision(ctx)
+	if err = errors.Join(err, db.Close()); err == nil && revision > 0 {
+		err = hinted{fmt.Errorf("%s holds a register already, at revision %d", at, revision),
+			"nothing was made; for a further machine copy the configuration and the key files of the first one, and change its addresses; what an init has left that did not come to its end is removed with DROP DATABASE"}
+	}
+	return err
+}
+
 func (w *initWork) facts() (initFacts, error) {
 	f := initFacts{File: "countersign.yaml", Ops: w.o.ops, Upstream: w.o.upstream, Admin: strings.TrimSuffix(w.o.admin, noAdmin), Signed: w.o.protocol != "token", Token: w.o.protocol != "signed"}
 	hosts := make([]string, len(w.o.hosts))
@@ -90,6 +112,11 @@ func (w *initWork) facts() (initFacts, error) {
 		f.Environments = append(f.Environments, initEnvironment{name, listen, strings.Join(hosts, ", ")})
 	}
 	var err error
+	if w.o.register != "" {
+		if f.Register, err = filepath.Abs(w.o.register); err != nil {
+			return f, fmt.Errorf("find the file with the database's URL: %w", err)
+		}
+	}
 	if f.Checkpoints, err = filepath.Abs(w.o.checkpoints); err != nil {
 		return f, fmt.Errorf("find the folder of checkpoints: %w", err)
 	}
@@ -124,7 +151,7 @@ func (w *initWork) make(ctx context.Context) error {
 			return fmt.Errorf("make the certificate: %w", err)
 		}
 	}
-	db, err := sqlite.Open(ctx, sqlite.Config{Path: w.cfg.RegisterFile()})
+	db, err := engines.OpenStore(ctx, engines.StoreConfig{Place: engines.PlaceOf(w.cfg), Create: true})
 	if err != nil {
 		return fmt.Errorf("make the register: %w", err)
 	}

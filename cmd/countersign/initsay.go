@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"countersign.dev/internal/engines"
 )
 
 // selfSignedFor is short on purpose: a trial ends.
@@ -93,7 +95,7 @@ func (w *initWork) next(out io.Writer) error {
 		{c.Keys.File, "opens every secret of the register: keep a copy where no copy of data is"},
 		{c.Records.Checkpoints.KeyFile, "signs checkpoints; the public half is beside it, for those who verify"},
 		{c.DigestKeyFile(), "makes the digests of queries in the record: without it nobody can tell whether a query was a certain one"},
-		{c.Data, "the register and journals"},
+		{c.Data, w.dataHolds()},
 	} {
 		fmt.Fprintf(&text, "  %s\n      %s\n", made[0], made[1])
 	}
@@ -122,6 +124,13 @@ Next:
 `, w.file, name, kind)
 	_, err := io.WriteString(out, text.String())
 	return err
+}
+
+func (w *initWork) dataHolds() string {
+	if w.cfg.SharedRegister() {
+		return "journals and records of this machine; the register is in " + engines.PlaceOf(w.cfg).String()
+	}
+	return "the register and journals"
 }
 
 func within(path, folder string) bool {

@@ -27,7 +27,7 @@ func BenchmarkMillion(b *testing.B) {
 	for b.Loop() {
 		before := liveHeap()
 		start := time.Now()
-		reading := partOf(r, nil)
+		reading := r.Reader(nil)
 		decider := millionDecider(b)
 		load := func() (took time.Duration) {
 			begun := time.Now()

@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"time"
 
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/remote"
 	"countersign.dev/internal/secret"
 	"countersign.dev/internal/store"
-	"countersign.dev/internal/store/sqlite"
 	"github.com/spf13/cobra"
 )
 
@@ -34,7 +34,7 @@ type session struct {
 	register
 	ctx   context.Context
 	disk  *registry.Registry // nil with --server
-	store *sqlite.DB         // nil with --server
+	store engines.Store      // nil with --server
 
 	remote *remote.Client // nil without --server
 	own    *localPlane    // the contract over the register on this disk; nil: not asked for yet

@@ -10,9 +10,10 @@ import (
 	"sync"
 
 	"countersign.dev/internal/config"
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/secret"
-	"countersign.dev/internal/store/sqlite"
+	"countersign.dev/internal/store"
 )
 
 // The places of a configuration and of a data folder that are looked at, in this order, when none is named.
@@ -24,7 +25,7 @@ var (
 // place is where a register, its records and its keys are.
 type place struct {
 	data     string
-	register string         // the data file
+	register engines.Place  // a data file, or a database
 	config   *config.Config // nil: the defaults of dev hold
 }
 
@@ -54,7 +55,7 @@ func (o *operator) locate() (place, error) {
 }
 
 func placeOf(data string) place {
-	return place{data: data, register: filepath.Join(data, "countersign.db")}
+	return place{data: data, register: engines.Place{File: filepath.Join(data, "countersign.db")}}
 }
 
 func configured(path string) (place, error) {
@@ -62,7 +63,12 @@ func configured(path string) (place, error) {
 	if err != nil {
 		return place{}, hinted{err, "countersign config check " + path + " says all that is wrong with it"}
 	}
-	return place{data: c.Data, register: c.RegisterFile(), config: c}, nil
+	return placeIn(c), nil
+}
+
+// placeIn is where a configuration says.
+func placeIn(c *config.Config) place {
+	return place{data: c.Data, register: engines.PlaceOf(c), config: c}
 }
 
 // ours reports whether a file that was not named is there, and refuses one of another user.
@@ -88,17 +94,26 @@ func (p place) keys(environment string) secret.KeySource {
 	return p.config.KeySource(p.config.KeysOf(environment))
 }
 
-// open opens the register that is there; it never makes one. Keys are read when something has to be sealed or opened, so that
-// listing needs none.
-func (p place) open(ctx context.Context) (*registry.Registry, *sqlite.DB, error) {
-	if _, err := os.Lstat(p.register); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, hinted{fmt.Errorf("no register in %s: %w", p.data, err), "name the server's configuration with --config, or its data folder with --data"}
-	}
+// open opens the register that is there, in either engine; it never makes one. Keys are read when something has to be sealed or
+// opened, so that listing needs none.
+func (p place) open(ctx context.Context) (*registry.Registry, engines.Store, error) {
 	cfg := registry.Config{RingOf: p.rings(ctx)}
 	if p.config != nil {
 		cfg.Reviews = p.config.ReviewPolicies()
 	}
-	return openStore(ctx, p.register, cfg)
+	r, db, err := openStore(ctx, p.register, false, cfg)
+	if errors.Is(err, store.ErrMissing) {
+		return nil, nil, p.missing(err)
+	}
+	return r, db, err
+}
+
+// missing says what to do where there is no register.
+func (p place) missing(err error) error {
+	if p.register.Shared() {
+		return hinted{err, "countersign init --register makes one; countersign store copy brings one there; countersign restore puts a backup there"}
+	}
+	return hinted{fmt.Errorf("no register in %s: %w", p.data, err), "name the server's configuration with --config, or its data folder with --data"}
 }
 
 // rings finds the ring of an environment. Environments with one source of keys share the ring.

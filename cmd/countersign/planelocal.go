@@ -13,7 +13,7 @@ import (
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit/search"
-	"countersign.dev/internal/config"
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/country"
 	"countersign.dev/internal/edge/admin"
 	operators "countersign.dev/internal/operator"
@@ -21,7 +21,6 @@ import (
 	"countersign.dev/internal/remote"
 	"countersign.dev/internal/webhook"
 	"countersign.dev/internal/whatif"
-	"countersign.dev/scheme"
 )
 
 // localServer is the name that requests within this process carry. Nothing listens there.
@@ -51,7 +50,7 @@ func newLocalPlane(s *session) (*localPlane, error) {
 func localPlaneConfig(s *session) (admin.Config, error) {
 	cfg := admin.Config{
 		Registry: s.disk, Authenticate: func(*http.Request) (operators.Principal, error) { return localPrincipal(s.actor), nil }, Loopback: true,
-		Nodes: func(context.Context) ([]admin.Node, error) { return nodesOn(s.at.data) }, Environments: func() []admin.Environment { return environmentsAt(s.at) },
+		Nodes: s.nodes, Environments: func() []admin.Environment { return environmentsAt(s.at) },
 		Now: clock, Rand: rand.Reader, Log: slog.New(slog.DiscardHandler),
 	}
 	if err := s.at.lookBack(s.disk, &cfg); err != nil {
@@ -94,6 +93,9 @@ func (p place) lookBack(register *registry.Registry, cfg *admin.Config) error {
 			engine.Rollups = append(engine.Rollups, p.rollups(record))
 		}
 	}
+	if err := p.lookAtOthers(&engine, cfg); err != nil {
+		return err
+	}
 	apis, err := p.apis()
 	if err != nil {
 		return err
@@ -123,7 +125,7 @@ func (p place) apis() ([]*access.API, error) {
 	for i := range p.config.Environments {
 		e := &p.config.Environments[i]
 		for j := range e.APIs {
-			api, err := apiOf(e, &e.APIs[j], map[config.Profile]*scheme.Scheme{})
+			api, err := ofconfig.Schemes{}.API(e, &e.APIs[j])
 			if err != nil {
 				return nil, fmt.Errorf("API %s of %s: %w", e.APIs[j].Name, e.Name, err)
 			}
@@ -177,18 +179,4 @@ func environmentsAt(p place) []admin.Environment {
 		all = append(all, one)
 	}
 	return all
-}
-
-// nodesOn is what every server process on a data folder serves.
-func nodesOn(data string) ([]admin.Node, error) {
-	served, err := servedStates(data)
-	if err != nil {
-		return nil, fmt.Errorf("see who serves from the data folder: %w", err)
-	}
-	all := make([]admin.Node, len(served))
-	for i, one := range served {
-		at, _ := time.Parse(time.RFC3339Nano, one.At) // zero where it is starting, and has said nothing
-		all[i] = admin.Node{Name: nodeName(one.PID), Environment: one.Environment, Revision: one.Revision, At: at}
-	}
-	return all, nil
 }

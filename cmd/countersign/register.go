@@ -12,15 +12,15 @@ import (
 	"time"
 
 	"countersign.dev/internal/config"
-	"countersign.dev/internal/partner"
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/registry"
 	"countersign.dev/internal/secret"
-	"countersign.dev/internal/store/sqlite"
+	"countersign.dev/internal/store"
 )
 
 // openRegister opens the register of a data folder whose keys lie beside it. create makes one where there is none; without it
 // a missing register is an error. The caller closes the store after the last use of the registry.
-func openRegister(ctx context.Context, dir string, create bool) (*registry.Registry, *sqlite.DB, error) {
+func openRegister(ctx context.Context, dir string, create bool) (*registry.Registry, engines.Store, error) {
 	path := filepath.Join(dir, "countersign.db")
 	_, err := os.Lstat(path)
 	fresh := errors.Is(err, fs.ErrNotExist)
@@ -38,32 +38,25 @@ func openRegister(ctx context.Context, dir string, create bool) (*registry.Regis
 	if create { // dev, which has its locks
 		own, cfg.PlainEndpoints = devEnvironments, func(string) bool { return true }
 	}
-	return openStore(ctx, path, cfg, own...)
+	return openStore(ctx, engines.Place{File: path}, create, cfg, own...)
 }
 
 // openRegisterOf opens the register that a configuration names, with the keys that it names, for some of its environments;
 // nil: for all. The keys of other environments are not looked at: their secrets can neither be made nor read through the
 // registry that is returned. It never makes a register. The caller closes the store after the last use of the registry.
-func openRegisterOf(ctx context.Context, cfg *config.Config, environments []string, now func() time.Time) (*registry.Registry, *sqlite.DB, error) {
-	if _, err := os.Lstat(cfg.RegisterFile()); err != nil {
-		return nil, nil, hinted{fmt.Errorf("no register: %w", err), "countersign init makes one"}
-	}
+func openRegisterOf(ctx context.Context, cfg *config.Config, environments []string, now func() time.Time) (*registry.Registry, engines.Store, error) {
 	if environments == nil {
 		environments = cfg.Names()
 	}
-	rings, opened := map[string]registry.Sealer{}, map[config.Keys]registry.Sealer{}
-	for _, environment := range environments {
-		source := cfg.KeysOf(environment)
-		if opened[source] == nil {
-			ring, err := keyRing(ctx, cfg.KeySource(source))
-			if err != nil {
-				return nil, nil, fmt.Errorf("keys of %s: %w", environment, err)
-			}
-			opened[source] = ring
-		}
-		rings[environment] = opened[source]
+	r, db, err := engines.OpenRegister(ctx, engines.RegisterConfig{Config: cfg, Environments: environments, Now: now,
+		Convert: converting(engines.PlaceOf(cfg), environments)})
+	switch {
+	case errors.Is(err, store.ErrMissing):
+		return nil, nil, hinted{err, "countersign init makes one"}
+	case errors.Is(err, engines.ErrKeys) && errors.Is(err, fs.ErrNotExist):
+		return nil, nil, hinted{err, "the register was sealed with this key; put it back, or use another --data folder"}
 	}
-	return openStore(ctx, cfg.RegisterFile(), registry.Config{Now: now, Reviews: cfg.ReviewPolicies(), RingOf: func(environment string) registry.Sealer { return rings[environment] }}, environments...)
+	return r, db, err
 }
 
 func keyRing(ctx context.Context, source secret.KeySource) (*secret.Ring, error) {
@@ -74,30 +67,31 @@ func keyRing(ctx context.Context, source secret.KeySource) (*secret.Ring, error)
 	return ring, err
 }
 
-// openStore opens a register's file; cfg has the ring or rings, and a clock unless it is the system's.
-// own are environments whose locks the caller has itself.
-func openStore(ctx context.Context, path string, cfg registry.Config, own ...string) (*registry.Registry, *sqlite.DB, error) {
-	hasher, err := secret.NewHasher(secret.HasherConfig{Rand: rand.Reader})
-	if err != nil {
-		return nil, nil, err
-	}
-	var convert func() error
-	if filepath.Base(path) == "countersign.db" { // else the draft of a restore, which has every lock itself
-		convert = func() error { return unservedBut(filepath.Dir(path), own) }
-	}
-	store, err := sqlite.Open(ctx, sqlite.Config{Path: path, Convert: convert})
+// openStore opens a register; cfg has the ring or rings, and a clock unless it is the system's. create makes one where there is
+// none. own are environments whose locks the caller has itself.
+func openStore(ctx context.Context, at engines.Place, create bool, cfg registry.Config, own ...string) (*registry.Registry, engines.Store, error) {
+	db, err := engines.OpenStore(ctx, engines.StoreConfig{Place: at, Create: create, Convert: converting(at, own)})
 	if err != nil {
 		return nil, nil, err
 	}
 	if cfg.Now == nil {
 		cfg.Now = clock
 	}
-	cfg.Store, cfg.Hasher, cfg.Rand = registry.Adapt(store), hasher, rand.Reader
-	r, err := registry.New(cfg)
+	cfg.Rand = rand.Reader
+	r, err := engines.RegistryOf(db, cfg)
 	if err != nil {
-		return nil, nil, errors.Join(err, store.Close())
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return r, store, nil
+	return r, db, nil
+}
+
+// converting is asked before an older version's file is brought up to date; nil where nobody can be in the way: versions of the program
+// share a database, and a draft of a restore is nobody else's.
+func converting(at engines.Place, own []string) func() error {
+	if filepath.Base(at.File) != "countersign.db" {
+		return nil
+	}
+	return func() error { return unservedBut(filepath.Dir(at.File), own) }
 }
 
 // lockOfOld is the lock of a whole data folder, as version 0.1 held it.
@@ -126,20 +120,4 @@ func unservedBut(data string, own []string) error {
 		}
 	}
 	return nil
-}
-
-// part is the register for some environments alone: whoever follows it never sees a secret of another one.
-type part struct {
-	*registry.Registry
-	*registry.Reader
-}
-
-// partOf is the part of some environments.
-func partOf(r *registry.Registry, environments []string) part {
-	return part{r, r.Reader(environments)}
-}
-
-// Roster implements followed.
-func (p part) Roster(ctx context.Context, since uint64) (*partner.Roster, error) {
-	return p.Reader.Roster(ctx, since)
 }

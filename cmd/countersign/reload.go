@@ -181,7 +181,8 @@ func fits(old, new *config.Config, served []string, all bool) error {
 		old, new any
 	}{
 		{"data", old.Data, new.Data}, {"keys", old.Keys, new.Keys}, {"ops", old.Ops, new.Ops}, {"memory", old.Memory, new.Memory},
-		{"records", old.Records, new.Records},
+		{"records", old.Records, new.Records}, {"register", old.Register, new.Register}, {"valkey", old.Valkey, new.Valkey},
+		{"replay", old.Replay, new.Replay}, {"limits", old.Limits, new.Limits}, {"tracing", old.Tracing, new.Tracing},
 	} {
 		if !reflect.DeepEqual(one.old, one.new) {
 			changed = append(changed, one.key)

@@ -13,8 +13,8 @@ import (
 	"slices"
 
 	"countersign.dev/internal/audit/checkpoint"
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/secret"
-	"countersign.dev/internal/store/sqlite"
 	"github.com/spf13/cobra"
 )
 
@@ -33,8 +33,9 @@ func newRestore() *cobra.Command {
 manifest and every row, and that the key ring holds the keys which it takes. No server may run on the data folder, and no other
 command should: what it changes meanwhile would be in the former register.
 
-A register that is there is left alone, unless --replace is given: then it is renamed, not removed. What was changed since the
-backup is not in it: secrets that were rotated count again, and what was revoked since is live. The restore is itself a change,
+A register that is there is left alone, unless --replace is given: then it is renamed, not removed. Into a PostgreSQL database a
+backup is put only while that is empty: to replace one, make another database and name it in register.url_file. What was changed
+since the backup is not in it: secrets that were rotated count again, and what was revoked since is live. The restore is itself a change,
 register.restored, with whoever did it. Checkpoints that were signed since the backup contradict the register from now on, and
 nothing more is signed in their book: the answer says which file to move aside before the start, so that a new book begins.
 Keep the old one: it is the proof of what the former register held.`,
@@ -91,7 +92,10 @@ func (r *restoreOptions) run(c *cobra.Command, o *operator, at place, out *outpu
 		return err
 	}
 	defer release()
-	there := exists(at.register)
+	if at.register.Shared() {
+		return r.intoDatabase(ctx, at, made, out)
+	}
+	there := exists(at.register.File)
 	if there && !r.replace {
 		return hinted{fmt.Errorf("there is a register already: %s", at.register), "add --replace to rename it and put the backup in its place"}
 	}
@@ -105,10 +109,13 @@ func (r *restoreOptions) run(c *cobra.Command, o *operator, at place, out *outpu
 	if err != nil {
 		return err
 	}
-	view := restoredView{at.register, made.Revision, moved, at.outrun(made.Revision)}
-	text := fmt.Sprintf("%s: restored, revision %d; its record of changes is one chain\nthe restore itself is change %d", at.register, made.Revision, made.Revision+1)
-	if moved != "" {
-		text += "\nwhat was there is now " + moved
+	return showRestored(out, restoredView{at.register.String(), made.Revision, moved, at.outrun(made.Revision)})
+}
+
+func showRestored(out *output, view restoredView) error {
+	text := fmt.Sprintf("%s: restored, revision %d; its record of changes is one chain\nthe restore itself is change %d", view.Register, view.Revision, view.Revision+1)
+	if view.Former != "" {
+		text += "\nwhat was there is now " + view.Former
 	}
 	if view.Contradicting != "" {
 		text += fmt.Sprintf("\n%s has signed changes that are not in it; to have it anchored again, move that file aside and keep it:\n  mv %s %s",
@@ -200,7 +207,7 @@ func verifyBackup(ctx context.Context, file string, made manifest) error {
 	if err != nil {
 		return err
 	}
-	info, err := sqlite.CheckFile(ctx, whole)
+	info, err := engines.CheckFile(ctx, whole)
 	if err != nil {
 		return err
 	}
@@ -237,7 +244,7 @@ func (p place) holds(ctx context.Context, needed []string) error {
 // unserved takes the locks of every environment, so that no server runs on the data folder and none can start. The folder must
 // be the user's own: what another user, even root, puts there the server could not open.
 func (p place) unserved() (release func(), err error) {
-	folder := filepath.Dir(p.register)
+	folder := p.data
 	if err := openFolder(folder); err != nil {
 		return nil, err
 	}

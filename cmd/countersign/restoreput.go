@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 	"strings"
 
+	"countersign.dev/internal/engines"
 	"countersign.dev/internal/registry"
 )
 
 // put copies the backup beside the register, verifies the copy, writes into it that it is a restored one, renames what is
 // there, and gives the copy its name: no moment has a restored register whose record does not say so.
 func (r *restoreOptions) put(ctx context.Context, at place, made manifest) (former string, err error) {
-	draft := at.register + ".restoring"
+	draft := at.register.File + ".restoring"
 	if err := copyFile(ctx, filepath.Join(r.from, backupRegister), draft); err != nil {
 		return "", hinted{fmt.Errorf("copy the backup: %w", err), "if no other restore is at work, remove " + draft}
 	}
@@ -30,13 +31,13 @@ func (r *restoreOptions) put(ctx context.Context, at place, made manifest) (form
 	if err := noteRestored(ctx, draft, made); err != nil {
 		return "", err
 	}
-	if former, err = setAside(at.register); err != nil {
+	if former, err = setAside(at.register.File); err != nil {
 		return "", err
 	}
-	if err := os.Rename(draft, at.register); err != nil {
+	if err := os.Rename(draft, at.register.File); err != nil {
 		return former, fmt.Errorf("the register that was there is now %s: %w", former, err)
 	}
-	return former, syncFolder(filepath.Dir(at.register))
+	return former, syncFolder(filepath.Dir(at.register.File))
 }
 
 // sweepDraft removes what the engine keeps beside a draft, and the draft itself where it is of no use.
@@ -60,7 +61,7 @@ func noteRestored(ctx context.Context, draft string, made manifest) error {
 	if err != nil {
 		return err
 	}
-	r, db, err := openStore(ctx, whole, registry.Config{RingOf: func(string) registry.Sealer { return nil }})
+	r, db, err := openStore(ctx, engines.Place{File: whole}, false, registry.Config{RingOf: func(string) registry.Sealer { return nil }})
 	if err != nil {
 		return err
 	}

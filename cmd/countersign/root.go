@@ -110,6 +110,8 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newDev(),
 		newServe(),
+		newReady(),
+		newOwnSecrets(),
 		newInit(),
 		newConfig(),
 		newSign(),
@@ -139,6 +141,7 @@ func newRoot() *cobra.Command {
 		newApply(),
 		newBackup(),
 		newRestore(),
+		newStore(),
 		newAudit(),
 		newLogin(),
 		newLogout(),

@@ -66,6 +66,7 @@ func runServe(ctx context.Context, o *serveOptions, errOut io.Writer) error {
 		return err
 	}
 	defer s.close()
+	holdMemory(cfg.Memory.Ceiling, os.DirFS("/"), os.Getenv, s.log)
 	if err = s.open(ctx); err == nil {
 		err = s.serve(ctx)
 	}

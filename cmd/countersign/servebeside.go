@@ -15,6 +15,7 @@ import (
 // when it is asked for and there, and until then it is empty. Nothing is written to it. Safe for concurrent use.
 type besideRecord struct {
 	dir     string
+	node    string // that has written it, where it was collected; empty: a server on this data folder
 	rollups string // the folder of what that server counts of it: a use that only the record knew would look like counts that are behind
 	log     *slog.Logger
 

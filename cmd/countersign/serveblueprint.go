@@ -5,16 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 
-	"countersign.dev/internal/access"
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/config"
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway/upstream"
 	"countersign.dev/internal/tlsfile"
-	"countersign.dev/profile"
-	"countersign.dev/profile/library"
-	"countersign.dev/scheme"
 )
 
 // blueprint is what a configuration says about the environments that are served. It reads the files that it names, but no
@@ -22,7 +18,7 @@ import (
 func (s *server) blueprint(cfg *config.Config) (*blueprint, error) {
 	b := &blueprint{countries: cfg.Countries.File, drain: cfg.Drain.Deadline, lameduck: cfg.Drain.Lameduck, plane: s.planeOf(cfg), portal: s.portalOf(cfg),
 		reviews: cfg.ReviewPolicies(), retireSilent: cfg.Credentials.RetireSilent, warnBefore: cfg.Credentials.WarnBefore}
-	schemes := map[config.Profile]*scheme.Scheme{}
+	schemes := ofconfig.Schemes{}
 	for _, name := range s.environments {
 		e := cfg.Environment(name)
 		w, err := s.worldOf(e, schemes)
@@ -46,16 +42,19 @@ func (s *server) blueprint(cfg *config.Config) (*blueprint, error) {
 	return b, nil
 }
 
-func (s *server) worldOf(e *config.Environment, schemes map[config.Profile]*scheme.Scheme) (worldPrint, error) {
+func (s *server) worldOf(e *config.Environment, schemes ofconfig.Schemes) (worldPrint, error) {
 	w := worldPrint{
 		environment: e.Name, bodyTimeout: e.BodyTimeout, writeStall: e.WriteStall,
 		address: clientip.Config{Trusted: e.TrustedProxies, Header: clientip.Header(e.ForwardingHeader)},
+	}
+	if len(e.Listeners) == 0 && len(e.Doors) == 0 {
+		return w, hinted{errors.New("it has no listeners and no doors"), "list an address under its listeners; where a service checks its requests itself, serve the others by --environment"}
 	}
 	if len(e.Hosts) > 0 {
 		w.hosts = e.Hosts
 	}
 	for i := range e.APIs {
-		api, err := apiOf(e, &e.APIs[i], schemes)
+		api, err := schemes.API(e, &e.APIs[i])
 		if err != nil {
 			return w, fmt.Errorf("API %s: %w", e.APIs[i].Name, err)
 		}
@@ -72,73 +71,14 @@ func (s *server) worldOf(e *config.Environment, schemes map[config.Profile]*sche
 		}
 		w.doors = append(w.doors, d)
 	}
-	return w, nil
-}
-
-func apiOf(e *config.Environment, c *config.API, schemes map[config.Profile]*scheme.Scheme) (*access.API, error) {
-	api := &access.API{
-		Name: c.Name, Environment: e.Name, Protocol: access.Token, BasePaths: c.BasePaths, MaxBody: c.MaxBody,
-		Addresses:    map[string]access.AddressRule{"required": access.AddressRequired, "optional": access.AddressOptional, "off": access.AddressOff}[c.Addresses],
-		AllowBrowser: c.AllowBrowser, AllowEncodedSlash: c.AllowEncodedSlash, AllowEmptySegments: c.AllowEmptySegments,
-		HideSunset:      !c.Sunset,
-		WarnHeaderNames: c.HeaderNames == "warn", AddressWarn: c.AddressMismatch == "warn", ClientCertificateWarn: c.CertificateMismatch == "warn",
-		ClientCertificate: map[string]access.ClientCertificateRule{
-			"off": access.ClientCertificateOff, "bound": access.ClientCertificateBound, "required": access.ClientCertificateRequired}[c.ClientCertificate],
-		Limits: access.APILimits{PerPartner: limitOf(c.Limits.PerPartner), PerCredential: limitOf(c.Limits.PerCredential), Total: limitOf(c.Limits.Total)},
-	}
-	if t := c.Token; t != nil {
-		api.TokenEndpoint, api.TokenLifetime = t.Endpoint, t.Lifetime
-		api.StrictEmptyPost, api.StrictXMLContentType = t.EmptyPost == "strict", t.XMLContentType == "strict"
-		return api, nil
-	}
-	api.Protocol, api.Window = access.Signed, c.Window
-	api.Replay = map[string]access.ReplayRule{"writes": access.ReplayWrites, "all": access.ReplayAll, "off": access.ReplayOff}[c.Replay]
-	var err error
-	if api.Scheme, err = schemeOf(*c.Profile, schemes); err != nil || c.Shadow == nil {
-		return api, err
-	}
-	if api.Shadow, err = schemeOf(*c.Shadow, schemes); err != nil {
-		return api, fmt.Errorf("shadow: %w", err)
-	}
-	return api, nil
-}
-
-func limitOf(l *config.Limit) *access.Rate {
-	if l == nil {
-		return nil
-	}
-	return &access.Rate{Rate: l.Rate.Count, Per: l.Rate.Per, Burst: l.Burst, Daily: l.Daily}
-}
-
-// schemeOf compiles a profile once for all APIs that use it: they share an index of credentials in the snapshot.
-func schemeOf(p config.Profile, known map[config.Profile]*scheme.Scheme) (*scheme.Scheme, error) {
-	if s := known[p]; s != nil {
-		return s, nil
-	}
-	s, err := compile(p)
-	if err == nil {
-		known[p] = s
-	}
-	return s, err
-}
-
-func compile(p config.Profile) (*scheme.Scheme, error) {
-	if p.File == "" {
-		name := p.Name
-		if p.Alternative != "" {
-			name += "/" + p.Alternative
+	for i := range e.Doors {
+		d, err := doorwayOf(e, i)
+		if err != nil {
+			return w, err
 		}
-		return library.Load(name)
+		w.doorways = append(w.doorways, d)
 	}
-	text, err := readBounded(p.File, maxProfile)
-	if err != nil {
-		return nil, fmt.Errorf("read the profile: %w", err)
-	}
-	parsed, err := profile.Parse(p.File, text)
-	if err != nil {
-		return nil, err
-	}
-	return parsed.Alternative(p.Alternative)
+	return w, nil
 }
 
 func upstreamOf(u *config.Upstream) (upstream.Config, error) {
@@ -152,7 +92,7 @@ func upstreamOf(u *config.Upstream) (upstream.Config, error) {
 	}
 	cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: u.ServerName}
 	if u.CAFile != "" {
-		text, err := readBounded(u.CAFile, maxProfile)
+		text, err := ofconfig.ReadBounded(u.CAFile, ofconfig.MaxProfile)
 		if err != nil {
 			return cfg, err
 		}
@@ -188,7 +128,7 @@ func (s *server) doorOf(e *config.Environment, i int, l config.Listener) (doorPr
 		bounds: doorBounds{
 			maxConns: l.MaxConnections, maxPerPeer: l.MaxPerPeer, maxHandshakes: l.MaxHandshakes, maxHead: int(l.MaxHead),
 			maxRequestLine: int(l.MaxRequestLine), maxHeaderLines: l.MaxHeaderLines,
-			handshake: l.HandshakeTimeout, header: l.HeaderTimeout, idle: l.IdleTimeout, own: !l.Standard,
+			handshake: l.HandshakeTimeout, header: l.HeaderTimeout, idle: l.IdleTimeout, standard: l.Standard,
 		},
 	}
 	for _, p := range l.TLS.Pairs() {
@@ -204,18 +144,4 @@ func (s *server) doorOf(e *config.Environment, i int, l config.Listener) (doorPr
 		return d, s.acme.use(s, &d.tls, l.Address, l.TLS.ACME)
 	}
 	return d, nil
-}
-
-// readBounded reads a file that a configuration names.
-func readBounded(path string, limit int64) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", path)
-	case info.Size() > limit:
-		return nil, fmt.Errorf("%s has more than %d bytes", path, limit)
-	}
-	return os.ReadFile(path)
 }

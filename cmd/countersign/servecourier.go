@@ -13,6 +13,7 @@ import (
 
 	"countersign.dev/internal/audit/checkpoint"
 	"countersign.dev/internal/audit/courier"
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/config"
 )
 
@@ -72,7 +73,7 @@ func receiverTransport(caFile string) (*http.Transport, error) {
 	if caFile == "" {
 		return t, nil
 	}
-	text, err := readBounded(caFile, maxProfile)
+	text, err := ofconfig.ReadBounded(caFile, ofconfig.MaxProfile)
 	if err != nil {
 		return nil, fmt.Errorf("read the authorities of the checkpoint receiver: %w", err)
 	}

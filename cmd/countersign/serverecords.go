@@ -12,7 +12,7 @@ func (s *server) recordConfig() segment.Config {
 	return segment.Config{
 		Dir: d.Dir + s.scope, Durability: segment.Durability(d.Durability), WhenFull: segment.WhenFull(d.WhenFull), Queries: segment.Queries(d.Queries),
 		MaxSize: d.SegmentSize, MaxAge: d.SegmentAge, Keep: d.Keep, Compress: d.Compress, FlushEvery: d.FlushEvery, MaxQueue: int(d.QueueSize), Patience: d.Patience,
-		Hold: s.streams.hold, HoldFor: s.cfg.Records.Stream.Hold, Renew: s.renew,
+		Hold: s.hold, HoldFor: s.cfg.Records.Stream.Hold, Renew: s.renew,
 	}
 }
 

@@ -11,6 +11,9 @@ import (
 // sealingEvery is how often it is asked whether a sealing key is old enough to be replaced.
 const sealingEvery = time.Minute
 
+// sealingAgain is when a key that another node should have replaced is looked at again.
+const sealingAgain = 10 * time.Minute
+
 // sealing replaces the keys that seal access tokens when they reach an age. Tokens that a former one sealed count to their
 // end. It belongs to one goroutine.
 type sealing struct {
@@ -51,7 +54,12 @@ func (k *sealing) look(ctx context.Context, now time.Time, every time.Duration) 
 			}
 			continue
 		}
-		if err := k.s.register.RotateSealingKey(ctx, serveActor, environment); err != nil {
+		register, ours := k.s.mayDo(environment)
+		if !ours { // another node replaces it: look again, in case that one ends
+			next = now.Add(min(every, sealingAgain))
+			continue
+		}
+		if err := register.RotateSealingKey(ctx, serveActor, environment); err != nil {
 			return fmt.Errorf("%s: %w", environment, err)
 		}
 		k.s.log.Info("a sealing key was replaced because of its age", "environment", environment, "age", now.Sub(made).Round(time.Hour).String())

@@ -33,6 +33,7 @@ type server struct {
 	checkpoints *checkpoints // nil: none are configured
 	couriers    *couriers    // nil: checkpoints stay in their folder
 	streams     streams
+	shipments   shipments
 	acme        acmeManagers
 }
 
@@ -80,17 +81,21 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	s.atEnd(store)
+	if err := s.shareRegister(register, store, s.scope, leastStaleness(s.cfg)); err != nil {
+		return err
+	}
+	s.atEnd(lastShipment{s})
 	s.atEnd(lastCheckpoint{s})
+	if err := s.openTracing(); err != nil {
+		return err
+	}
 	if err := s.openDecisions(); err != nil {
 		return err
 	}
-	if err := s.openLimiter(filepath.Join(s.dir, "quotas"+s.scope), s.cfg.Memory.LimiterEntries); err != nil {
+	if err := s.openEngines(); err != nil {
 		return err
 	}
-	if err := s.openReplay(s.scope, s.cfg.Replay.Durability == "sync"); err != nil {
-		return err
-	}
-	if err := s.follow(register, partOf(register, s.environments)); err != nil {
+	if err := s.follow(register, register.Reader(s.environments)); err != nil {
 		return err
 	}
 	if err := s.sealingKeys(ctx); err != nil {
@@ -100,6 +105,9 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openStreams(); err != nil {
+		return err
+	}
+	if err := s.openShipping(); err != nil {
 		return err
 	}
 	if s.checkpoints != nil {
@@ -114,6 +122,22 @@ func (s *server) open(ctx context.Context) error {
 		return err
 	}
 	return s.openRecall(record, rollups, beside...)
+}
+
+// openEngines opens what remembers and what counts requests: this node's own, or what it shares with others.
+func (s *server) openEngines() error {
+	if err := s.openCache(s.cfg); err != nil {
+		return err
+	}
+	if s.limiter == nil {
+		if err := s.openLimiter(filepath.Join(s.dir, "quotas"+s.scope), s.cfg.Memory.LimiterEntries); err != nil {
+			return err
+		}
+	}
+	if s.replay == nil {
+		return s.openReplay(s.scope, s.cfg.Replay.Durability == "sync")
+	}
+	return s.handOver(s.scope)
 }
 
 // sealingKeys sees to it that each environment with access tokens has a key that seals them.
@@ -156,11 +180,19 @@ func (s *server) serve(ctx context.Context) error {
 	if err := s.clearServing(); err != nil {
 		return err
 	}
+	if s.node != nil {
+		if err := s.node.announce(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.put(ctx, b); err != nil {
 		return err
 	}
 	s.acme.settle(s, b)
 	s.startFollowing()
+	if s.node != nil {
+		s.node.start()
+	}
 	s.startChores(s.allChores())
 	s.reload.loaded(s.now())
 	s.ticking(sealingEvery, (&sealing{s: s, every: s.rotateEvery.Load}).run)
@@ -170,6 +202,7 @@ func (s *server) serve(ctx context.Context) error {
 	if s.couriers != nil {
 		s.ticking(courierEvery, s.couriers.run)
 	}
+	s.startShipping()
 	s.inBackground(func(ctx context.Context) { s.reload.run(ctx, s) }) // from here on the configuration is its own
 	s.log.Info("serving", "version", version(), "environments", s.environments, "listeners", s.addresses(), "ops", s.opsURL(), "admin", s.planeURL(), "portal", s.portalURL())
 	return s.wait(ctx)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/audit/stream"
+	ofconfig "countersign.dev/internal/blueprint"
 	"countersign.dev/internal/config"
 )
 
@@ -125,7 +126,7 @@ func syslogOf(c *config.Syslog) (*stream.Syslog, error) {
 	}
 	policy := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if c.CAFile != "" {
-		text, err := readBounded(c.CAFile, maxProfile)
+		text, err := ofconfig.ReadBounded(c.CAFile, ofconfig.MaxProfile)
 		if err != nil {
 			return nil, err
 		}

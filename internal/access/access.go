@@ -18,9 +18,14 @@ import (
 
 // ReplayGuard remembers requests. internal/replay holds the contract in full.
 type ReplayGuard interface {
-	// Claim reports whether key is seen for the first time, and remembers it until expires (Unix seconds, inclusive).
+	// Claim reports whether key is seen for the first time, and remembers it until expires (Unix seconds, inclusive). An error refuses
+	// the request, but for one that has, or wraps one with, Admit() bool and says true there: it is let in with ReplayUnjudged among
+	// its warnings.
 	Claim(key [32]byte, expires, now int64) (fresh bool, err error)
 }
+
+// DefaultStaleness is how old the last reading of the register may be unless a configuration says otherwise (design decision 3).
+const DefaultStaleness = 15 * time.Minute
 
 // TokenBodyLimit is how many bytes a request to a token endpoint may have (security rule 27).
 const TokenBodyLimit = 16 << 10
@@ -32,7 +37,7 @@ type Config struct {
 	Limiter      Limiter          // nil: no API may have limits, and a roster with limits is refused
 	Countries    Countries        // nil: no country file; a roster with a country rule is then refused
 	Now          func() time.Time // must be set
-	MaxStaleness time.Duration    // how old the last reading of the register may be; 0: 15 minutes (design decision 3)
+	MaxStaleness time.Duration    // how old the last reading of the register may be; 0: DefaultStaleness
 }
 
 // Decider decides requests. Safe for concurrent use; create it with New and give it a roster with Load.
@@ -50,7 +55,7 @@ func New(cfg Config) (*Decider, error) {
 		return nil, errors.New("access: a clock and at least one API are needed")
 	}
 	if cfg.MaxStaleness == 0 {
-		cfg.MaxStaleness = 15 * time.Minute
+		cfg.MaxStaleness = DefaultStaleness
 	}
 	a := &Decider{cfg: cfg, environments: map[string][]*API{}}
 	for _, api := range cfg.APIs {
@@ -156,7 +161,7 @@ func (a *Decider) current(d *Decision, now time.Time) *snapshot {
 	}
 	if age := now.Sub(*confirmed); age > a.cfg.MaxStaleness || age < -a.cfg.MaxStaleness {
 		d.Cause = a.Ready()
-		d.refuse(Unavailable, "", "")
+		d.refuse(SnapshotStale, "", "")
 		return nil
 	}
 	return snap

@@ -17,6 +17,9 @@ func (a *Decider) decideToken(r *Request, d *Decision, now time.Time) bool {
 	limit := d.API.maxBody()
 	if d.IsExchange(r) {
 		limit = TokenBodyLimit
+		if r.BodyUnseen != "" {
+			return d.refuse(BodyNotSeen, "", r.BodyUnseen)
+		}
 	}
 	if _, ok := a.body(r, d, limit); !ok {
 		return false

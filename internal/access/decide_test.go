@@ -113,7 +113,7 @@ func TestASlowBodyOutlivesNothing(t *testing.T) {
 				r.Credentials[i].Generation++
 			}
 		}), access.Allowed, access.InvalidToken},
-		{"two minutes without a reading", func(d *door) { d.now = d.now.Add(2 * time.Minute) }, access.Unavailable, access.Unavailable},
+		{"two minutes without a reading", func(d *door) { d.now = d.now.Add(2 * time.Minute) }, access.SnapshotStale, access.SnapshotStale},
 	} {
 		d := newDoor(t)
 		post := func(r *access.Request) *access.Request {
@@ -239,14 +239,14 @@ func TestStaleness(t *testing.T) {
 	d.now = d.now.Add(time.Minute)
 	d.allow("one minute without the register", sign(request(), goodToken, d.now))
 	d.now = d.now.Add(time.Second)
-	d.refuse(access.Unavailable, "a second more", sign(request(), goodToken, d.now))
+	d.refuse(access.SnapshotStale, "a second more", sign(request(), goodToken, d.now))
 	if d.a.Ready() == nil {
 		t.Error("ready with a snapshot that is too old")
 	}
 	d.a.Confirm(d.now)
 	d.allow("after the register was read again", sign(request(), goodToken, d.now))
 	d.now = d.now.Add(-24 * time.Hour)
-	d.refuse(access.Unavailable, "with a clock that was set back a day", sign(request(), goodToken, d.now))
+	d.refuse(access.SnapshotStale, "with a clock that was set back a day", sign(request(), goodToken, d.now))
 }
 
 func TestNothingLoadedRefuses(t *testing.T) {

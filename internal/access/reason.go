@@ -10,25 +10,29 @@ const (
 	Allowed               // let in
 
 	// Shape of the request: told exactly, nothing stored was consulted.
-	MalformedFraming  // the bytes on the wire are not one plain HTTP request
-	MalformedTarget   // the request target is ambiguous or holds bytes that it must not hold
-	MalformedHeader   // a header that is not admissible: its name, or an authentication header without a usable form
-	DuplicateHeader   // an authentication header came twice
-	HopByHopHeader    // Connection names an authentication, forwarding or identity header
-	MethodNotAllowed  // CONNECT, TRACE or no token at all; at the token endpoint anything but POST and PUT
-	UpgradeNotAllowed // Upgrade or an h2c preface on a protected API
-	HostMismatch      // Host beside a different :authority, or none
-	UnknownHost       // no environment answers to this host
-	UnknownAPI        // no API has this base path
-	BrowserRequest    // Origin or Sec-Fetch-* on an API for backends only
-	BodyTooLarge      // declared or found longer than the API's cap
-	LengthRequired    // an empty POST without Content-Length on an API that is strict about it
-	UnsupportedMedia  // Content-Type does not say what the body is, on an API that is strict about it
-	BodyTimeout       // the body did not arrive in time
-	MalformedBody     // a body that is not one strict JSON or XML document (token endpoint), or broke off
-	AmbiguousBody     // a signed body that could be read as part of the target
-	MissingParameter  // a parameter of the token endpoint is absent or blank
-	SecretPolicy      // the new partner secret is not as the policy asks
+	MalformedFraming       // the bytes on the wire are not one plain HTTP request
+	MalformedTarget        // the request target is ambiguous or holds bytes that it must not hold
+	MalformedHeader        // a header that is not admissible: its name, or an authentication header without a usable form
+	DuplicateHeader        // an authentication header came twice
+	HopByHopHeader         // Connection names an authentication, forwarding or identity header
+	MethodNotAllowed       // CONNECT, TRACE or no token at all; at the token endpoint anything but POST and PUT
+	UpgradeNotAllowed      // Upgrade or an h2c preface on a protected API
+	HostMismatch           // Host beside a different :authority, or none
+	UnknownHost            // no environment answers to this host
+	UnknownAPI             // no API has this base path
+	UnknownProxy           // whoever asked a door for proxies is none of them
+	MalformedCheck         // a proxy's question does not say plainly which request it is about
+	BrowserRequest         // Origin or Sec-Fetch-* on an API for backends only
+	BodyTooLarge           // declared or found longer than the API's cap
+	LengthRequired         // an empty POST without Content-Length on an API that is strict about it
+	UnsupportedMedia       // Content-Type does not say what the body is, on an API that is strict about it
+	BodyTimeout            // the body did not arrive in time
+	MalformedBody          // a body that is not one strict JSON or XML document (token endpoint), or broke off
+	AmbiguousBody          // a signed body that could be read as part of the target
+	BodyNotSeen            // a body that the signature covers did not reach the check, whole, through the proxy that asked
+	MissingParameter       // a parameter of the token endpoint is absent or blank
+	SecretPolicy           // the new partner secret is not as the policy asks
+	TokenEndpointElsewhere // a door that can only let pass or refuse was asked about the token endpoint
 
 	// The authentication headers: told exactly, nothing stored was consulted.
 	MissingHeader   // an authentication header is absent
@@ -61,7 +65,8 @@ const (
 
 	// Not the caller's doing.
 	Overloaded          // a budget for bodies, hashing or connections is used up
-	Unavailable         // the register is too old, or the replay guard or the store cannot answer
+	Unavailable         // the register was never read, or the replay guard or the store cannot answer
+	SnapshotStale       // the register was last read too long ago: a revocation since then would not be known
 	Internal            // we broke; the cause is in the log
 	UpstreamUnreachable // no connection, or reset before an answer
 	UpstreamTimeout     // no answer in time
@@ -78,7 +83,8 @@ var reasonNames = [reasonCount]string{
 	UpgradeNotAllowed: "upgrade_not_allowed", HostMismatch: "host_mismatch", UnknownHost: "unknown_host", UnknownAPI: "unknown_api",
 	BrowserRequest: "browser_request", BodyTooLarge: "body_too_large", LengthRequired: "length_required",
 	UnsupportedMedia: "unsupported_media_type", BodyTimeout: "body_timeout", MalformedBody: "malformed_body",
-	AmbiguousBody: "ambiguous_body", MissingParameter: "missing_parameter", SecretPolicy: "secret_policy",
+	AmbiguousBody: "ambiguous_body", BodyNotSeen: "body_not_seen", TokenEndpointElsewhere: "token_endpoint_elsewhere",
+	UnknownProxy: "unknown_proxy", MalformedCheck: "malformed_check", MissingParameter: "missing_parameter", SecretPolicy: "secret_policy",
 	MissingHeader: "missing_header", MalformedTime: "malformed_timestamp", StaleTimestamp: "stale_timestamp", FutureTimestamp: "future_timestamp",
 	AddressUnknown: "address_unknown", UnknownCredential: "unknown_credential", WrongEnvironment: "wrong_environment",
 	RevokedCredential: "revoked_credential", BadSignature: "bad_signature", InvalidToken: "invalid_token", ExpiredToken: "expired_token",
@@ -86,7 +92,7 @@ var reasonNames = [reasonCount]string{
 	NotApproved: "not_approved", Suspended: "suspended", AddressNotListed: "address_not_listed",
 	ClientCertificate: "client_certificate", CountryNotAllowed: "country_not_allowed",
 	RateLimited: "rate_limited", QuotaExceeded: "quota_exceeded", Replayed: "replayed",
-	Overloaded: "overloaded", Unavailable: "unavailable", Internal: "internal",
+	Overloaded: "overloaded", Unavailable: "unavailable", SnapshotStale: "snapshot_stale", Internal: "internal",
 	UpstreamUnreachable: "upstream_unreachable", UpstreamTimeout: "upstream_timeout", UpstreamInvalid: "upstream_invalid",
 	ClientGone: "client_gone",
 }

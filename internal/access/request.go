@@ -19,6 +19,7 @@ type Request struct {
 	ContentLength int64      // -1: not known before the end
 	LengthStated  bool       // a Content-Length header, or an HTTP/2 request that ended with its headers
 	Body          BodySource // nil: no body
+	BodyUnseen    string     // why the door cannot hand over the body that the request has or may have; empty: it can
 
 	Address    netip.Addr // the client's, derived by the door; invalid: unknown, which is refused
 	Derivation Derivation // how Address was found; nil: not told

@@ -2,6 +2,7 @@ package access
 
 import (
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"countersign.dev/scheme"
@@ -20,6 +21,9 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 	}
 	if fault := s.Fresh(p, now, d.API.Window); fault != nil {
 		return d.late(p, fault, now)
+	}
+	if r.BodyUnseen != "" { // before anything stored is consulted: whether the key id is known must not show in the answer
+		return d.refuse(BodyNotSeen, "", r.BodyUnseen)
 	}
 	snap := a.current(d, now)
 	if snap == nil || !findSigner(snap, d, p.KeyID) {
@@ -133,6 +137,9 @@ func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
 	key := sha256.Sum256(append(append(r.scratch[:0], d.Credential.tag[:]...), r.digest[:]...))
 	fresh, err := a.cfg.Replay.Claim(key, d.API.Scheme.Expires(&r.presented, MaxWindow), now.Unix())
 	switch {
+	case err != nil && unjudged(err):
+		d.Warnings = append(d.Warnings, ReplayUnjudged)
+		return d.allow()
 	case err != nil:
 		d.Cause = err
 		return d.refuse(Unavailable, "", "")
@@ -140,6 +147,16 @@ func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
 		return d.refuse(Replayed, "", "")
 	}
 	return d.allow()
+}
+
+// ReplayUnjudged is the warning of a request that was let in although nobody could say whether it is a repetition: the shared guard did
+// not answer, and the configuration allows that.
+const ReplayUnjudged = "replay_unjudged"
+
+// unjudged reports whether the guard's error says that the request may be let in all the same. Every other error refuses.
+func unjudged(err error) bool {
+	var choice interface{ Admit() bool }
+	return errors.As(err, &choice) && choice.Admit()
 }
 
 // guards reports whether an equal request is refused: by the API's rule, and for every method where the profile has a

@@ -122,9 +122,9 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 // TestIdentityHeadersAreDocumented: what an upstream gets, and every header that never reaches it.
 func TestIdentityHeadersAreDocumented(t *testing.T) {
 	text := read(t, filepath.Join(root, "docs", "identity-headers.md"))
-	code := read(t, filepath.Join(root, "internal", "edge", "gateway", "headers.go"))
+	code := read(t, filepath.Join(root, "internal", "edge", "passage", "passage.go"))
 	names := clientip.ForwardingHeaders()
-	for _, m := range regexp.MustCompile(`identityPrefix \+ "([A-Za-z-]+)"`).FindAllStringSubmatch(code, -1) {
+	for _, m := range regexp.MustCompile(`prefix \+ "([A-Za-z-]+)"`).FindAllStringSubmatch(code, -1) {
 		names = append(names, "Countersign-"+m[1])
 	}
 	for _, m := range regexp.MustCompile(`"([A-Z][A-Za-z0-9-]+)": true`).FindAllStringSubmatch(code, -1) {

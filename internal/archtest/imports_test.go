@@ -24,6 +24,7 @@ scheme:                                                  # a leaf: pure, standar
 profile:                          scheme                 # text becomes a scheme here and nowhere else
 profile/library:                  profile scheme         # embedded files and their names
 client:                           scheme                 # a partner's program links it: nothing of the server comes with it
+middleware:                       internal/access internal/audit internal/audit/segment internal/blueprint internal/config internal/country internal/datafolder internal/edge/clientip internal/edge/gateway internal/edge/gateway/strict internal/edge/gateway/upstream internal/edge/tokens internal/engines internal/follow internal/partner internal/rate/memory internal/registry internal/replay/memory # a server without listeners, in another program: wires what cmd wires; its signatures name nothing of all this
 api:                                                     # a leaf: the contract and what is generated from it; nothing of the server comes with it
 internal/partner:                 internal/secret        # nouns; a version carries its secret in a value that redacts itself
 internal/operator:                                       # a leaf: who may do what; registry and edges ask it, it asks nobody
@@ -39,7 +40,13 @@ internal/audit/search:            internal/audit/segment # derived from segments
 internal/audit/search/recordtest:                        # makes records for tests without the code that is tested
 internal/audit/rollup:            internal/audit/search internal/audit/segment internal/faultfile # sums of lines, derived as well
 internal/audit/stream:            internal/audit internal/audit/search internal/audit/segment # takes lines elsewhere; decides nothing
+internal/audit/shipping:          internal/audit/checkpoint internal/audit/segment internal/faultfile # pieces of records on their way to one place, and their proof where they arrive; declares the place
+internal/audit/shipping/postgres: internal/audit/shipping # one place: tables; knows bytes and places, proves nothing
+internal/audit/shipping/bucket:   internal/audit/shipping internal/faultfile # another: objects; apart, so that no node links a client that it does not use
+internal/audit/shipping/depottest: internal/audit/shipping # judges an engine through its contract
 internal/access:                  internal/partner internal/rate scheme # decides from memory; never a store, never an edge; of rate only the words
+internal/tracing:                                        # a leaf: one header's reading and writing; every door may use it
+internal/tracing/otlp:            internal/audit internal/tracing # spans and their way out: apart, so that no door links it
 internal/traffic:                internal/audit/rollup  # sums for pages, derived from the per-minute counts alone: never a decision line, never a store
 internal/whatif:                  internal/access internal/audit/rollup internal/audit/search internal/audit/segment internal/partner internal/rate scheme # asks the records with the code that decides; changes nothing, declares what it reads of the register, and knows no edge
 internal/registry:                internal/audit internal/operator internal/partner internal/secret internal/turnstile # declares the store that it needs
@@ -50,6 +57,7 @@ internal/store/sqlite:            internal/store internal/store/tables internal/
 internal/store/postgres:          internal/store internal/store/tables internal/audit
 internal/store/postgrestest:      # a server for tests
 internal/store/storetest:         internal/store internal/audit internal/partner internal/registry internal/secret # judges an engine through its user
+internal/engines:                 internal/audit internal/config internal/partner internal/rate/valkey internal/registry internal/replay/valkey internal/secret internal/store internal/store/postgres internal/store/sqlite internal/store/tables internal/valkeylink # from names in a configuration to open engines: for whoever runs the check, so that all of them take the same ones
 internal/replay:
 internal/replay/memory:           internal/replay
 internal/replay/replaytest:       internal/replay
@@ -64,6 +72,7 @@ internal/acme:                                           # certificates of an au
 internal/tlsfile:                                        # files of certificates; whoever listens declares what it needs of them
 internal/country:                                        # a file format; access declares what it needs of it
 internal/edge/clientip:                                  # the only address derivation; shared by every door
+internal/edge/passage:                 internal/access internal/edge/clientip # the lists of names that every door agrees on; decides nothing
 internal/edge/problem:            internal/access        # the only table from reason to answer; shared by every door
 internal/edge/tokens:             internal/access internal/registry internal/edge/problem internal/secret internal/turnstile
 internal/edge/signin:             internal/edge/page internal/operator internal/partner internal/registry internal/secret # who a request acts for; the pages and cookies of it
@@ -74,7 +83,12 @@ internal/edge/console:            api internal/desired internal/edge/page intern
 internal/browsertest:                                    # a leaf, for tests alone: a real browser and what is asked of a page
 internal/edge/admin:              api internal/audit internal/audit/inspect internal/audit/search internal/operator internal/partner internal/registry internal/secret internal/traffic internal/turnstile internal/whatif # the contract over the use cases; asks records, never a store
 internal/edge/portal:              internal/access internal/audit/search internal/edge/clientip internal/edge/page internal/edge/problem internal/explain internal/operator internal/partner internal/partnerfile internal/registry internal/secret internal/tester internal/traffic internal/turnstile profile scheme # pages for members: asks the register as a member, and the records for one partner; never a store
-internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture scheme # scheme and explain for captures alone: what is decided is access's
+internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/passage internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture internal/tracing scheme # scheme and explain for captures alone: what is decided is access's
+internal/edge/door:               internal/access internal/audit internal/edge/clientip internal/edge/passage internal/edge/problem internal/tracing # what the doors share that only answer: decides nothing, knows no proxy and no connection
+internal/edge/forwardauth:        internal/access internal/edge/door # reads what a proxy says of a request; of access only the reasons
+internal/edge/extauthz:            internal/access internal/edge/door internal/edge/problem # reads and writes what Envoy speaks, and links none of its generated messages; of problem only a field
+internal/edge/doortest:                                  # a leaf, for tests alone: requests as bytes and what becomes of them; knows no door
+internal/edge/doortest/worldtest: internal/audit internal/config internal/edge/doortest internal/partner internal/registry internal/secret internal/store/sqlite # for tests: a register in which every state of the corpus stands
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
 internal/edge/gateway/http1:                             # HTTP/1.1 over what strict has let through: a server in the place of the standard one
 internal/edge/gateway/upstream:   internal/turnstile     # bytes of a connection, no decision
@@ -89,13 +103,17 @@ internal/sandbox:                 internal/sandbox/...   # what stands behind th
 internal/sandbox/...:             internal/sandbox/...
 internal/config:                  internal/config/document internal/country internal/edge/clientip internal/partner internal/secret internal/tlsfile profile profile/library scheme # one file; knows the bounds of what it sets, reads what it names as the server does, and no server
 internal/config/document:                                # a leaf: YAML as a tree with places
+internal/blueprint:               internal/access internal/config profile profile/library scheme # a configuration becomes what decides; opens nothing
+internal/datafolder:                                     # a leaf: the folder, its locks and its private files; knows nothing of what is in them
+internal/follow:                  internal/access internal/partner # the register becomes a snapshot, again and again; knows no engine and no door
 internal/desired:                 api internal/config/document scheme # a declarative file becomes a body of the contract; of scheme only the hint for a misspelt key
 internal/archtest:
 internal/remote:                  api internal/audit internal/partner internal/registry internal/secret # the register over the contract: its nouns and errors, never a store or an edge
 cmd/countersign:                  api client scheme profile profile/library internal/... # wiring
 bench:                                                   # a module of its own: comparisons with the work of others, tests only
 bench/peers:                                             # a program: starts other proxies and this one as processes
-e2e:                               internal/browsertest  # a stranger: drives the binary, imports nothing of it; the browser is no part of it
+bench/growth:                                            # a program: draws figures that others measured
+e2e:                               internal/browsertest internal/edge/doortest # a stranger: drives the binary, imports nothing of it; the browser is no part of it, and the corpus is bytes
 `
 
 func TestImportsRunOneWay(t *testing.T) {

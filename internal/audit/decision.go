@@ -31,6 +31,7 @@ type Decision struct {
 	Path        string // of the raw target, without the query
 	Query       string // of the raw target; only its keyed digest is written
 	Protocol    string // "HTTP/1.1", "HTTP/2.0"
+	Door        string // the kind of holder that asked for the decision: "nginx", "envoy", "middleware"; empty: the gateway
 	Partner     string // row id
 	Credential  string // row id, never the key id
 	Version     int
@@ -85,6 +86,7 @@ func (d *Decision) AppendOpen(b []byte, form Form) []byte {
 		b = append(b, '"')
 	}
 	b = field(b, "protocol", d.Protocol)
+	b = field(b, "door", d.Door)
 	b = d.appendIdentity(b)
 	b = d.appendStory(b)
 	if form.Admit {

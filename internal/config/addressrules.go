@@ -48,6 +48,7 @@ func (d *decoder) addressRules(c *Config) {
 			}
 			all = append(all, b)
 		}
+		all = d.doorAddresses(c, all, &e)
 	}
 }
 

@@ -41,6 +41,8 @@ func (c *Config) Check(s Scope) (problems, warnings Problems) {
 		}
 	}
 	k.records()
+	k.engines()
+	k.tracing()
 	k.admin()
 	k.portal()
 	for i := range c.Environments {
@@ -121,6 +123,7 @@ func (k checker) records() {
 		k.authorities("records.stream.syslog.ca_file", y.CAFile)
 		k.client("records.stream.syslog", y.CertFile, y.KeyFile)
 	}
+	k.ship()
 	if f := r.Stream.File; f != "" {
 		k.folder("records.stream.file", filepath.Dir(f), 0o002)
 	}
@@ -130,6 +133,9 @@ func (k checker) environment(e *Environment, path string) {
 	for i := range e.Listeners {
 		l := &e.Listeners[i]
 		k.listener(e, l, fmt.Sprintf("%s.listeners[%d]", path, i))
+	}
+	for i := range e.Doors {
+		k.door(&e.Doors[i], fmt.Sprintf("%s.doors[%d]", path, i))
 	}
 	for i := range e.APIs {
 		a, at := &e.APIs[i], join(path, "apis."+e.APIs[i].Name)

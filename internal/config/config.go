@@ -45,10 +45,18 @@ type Config struct {
 	Drain Drain `key:"drain"`
 	// Memory bounds what grows with the callers.
 	Memory Memory `key:"memory"`
-	// Replay is the journal of requests that must not be repeated.
+	// Register says which engine keeps the register.
+	Register Register `key:"register"`
+	// Valkey is the server that nodes share for Replay and Limits. nil: there is none.
+	Valkey *Valkey `key:"valkey"`
+	// Replay is what remembers requests that must not be repeated.
 	Replay Replay `key:"replay"`
+	// Limits is what counts requests. How many an API lets in stands with the API.
+	Limits Counting `key:"limits"`
 	// Records are the decision record and what is made of it.
 	Records Records `key:"records"`
+	// Tracing is where spans of requests go. nil: nothing is traced.
+	Tracing *Tracing `key:"tracing"`
 	// Sealing is about the keys that seal access tokens.
 	Sealing Sealing `key:"sealing"`
 	// Credentials is about the life of credentials' versions.
@@ -100,13 +108,10 @@ type Memory struct {
 	Bodies int64 `key:"bodies"`
 	// LimiterEntries is how many rate-limit counters are kept at once, for all APIs. Default 1,000,000, some 100 bytes each.
 	LimiterEntries int `key:"limiter_entries"`
-}
-
-// Replay is the journal of the replay guard (security rule 8).
-type Replay struct {
-	// Durability is "buffered": what was remembered survives the end of the process, but not a loss of power; or "sync": it is on
-	// the disk before the request is let in. Default "buffered".
-	Durability string `key:"durability"`
+	// Ceiling is how much memory the process may take before the garbage collector works harder to stay below, in bytes: a soft
+	// bound. 0 ("auto", the default): nine tenths of what the control group permits, and none where it permits all; the variable
+	// GOMEMLIMIT, where it is set, comes before that.
+	Ceiling int64 `key:"ceiling"`
 }
 
 // Sealing is about the keys that seal access tokens.

@@ -34,6 +34,8 @@ type Environment struct {
 	Captures Captures `key:"captures"`
 	// Listeners are in the order of the file; at least one.
 	Listeners []Listener `key:"listeners"`
+	// Doors are listeners for other proxies, in the order of the file. Empty: there are none.
+	Doors []Door `key:"doors"`
 	// APIs are in the order of the file; at least one. Names are unique.
 	APIs []API `key:"apis"`
 }

@@ -110,6 +110,9 @@ func (d *decoder) derive(c *Config) {
 	if c.Records.Decisions.Dir == "" {
 		c.Records.Decisions.Dir = filepath.Join(c.Data, "decisions")
 	}
+	if c.Records.Collect.Dir == "" {
+		c.Records.Collect.Dir = filepath.Join(c.Data, "collected")
+	}
 	for i := range c.Environments {
 		e := &c.Environments[i]
 		for j := range e.Listeners {

@@ -110,7 +110,7 @@ func TestRule35EveryKeyIsKnown(t *testing.T) {
 	for _, c := range []struct{ old, new, want string }{
 		{"address: 127.0.0.1:443", "adress: 127.0.0.1:443", `c.yaml:7:9: unknown key "adress" (did you mean "address"?)`},
 		{"upstream: {url", "upstream: {timout: 3s, url", `c.yaml:13:20: unknown key "timout" (did you mean "timeout"?)`},
-		{"data: /data", "data: /data\nwhatever: 1", `c.yaml:2:1: unknown key "whatever" (known here: data, keys, log, ops, admin, portal, countries, drain, memory, replay, records, sealing, credentials, reviews, webhooks, environments)`},
+		{"data: /data", "data: /data\nwhatever: 1", `c.yaml:2:1: unknown key "whatever" (known here: data, keys, log, ops, admin, portal, countries, drain, memory, register, valkey, replay, limits, records, tracing, sealing, credentials, reviews, webhooks, environments)`},
 		{"data: /data", "data: /data\ndata: /other", `c.yaml:2:1: "data" is given twice`},
 		{"data: /data", "Data: /data", `c.yaml:1:1: unknown key "Data" (did you mean "data"?)`},
 		{"hosts: [api.example.com]", "<<: {hosts: [x]}", `c.yaml:5:5: anchors, aliases, tags, directives and complex keys are not allowed`},

@@ -8,6 +8,8 @@ type Records struct {
 	Checkpoints *Checkpoints `key:"checkpoints"` // nil: records are not anchored, and verify says so
 	Stream      Stream       `key:"stream"`
 	Rollups     Rollups      `key:"rollups"`
+	Ship        *Ship        `key:"ship"` // nil: this node's record stays on this machine
+	Collect     Collect      `key:"collect"`
 }
 
 // Decisions is the decision record (design decision 6).

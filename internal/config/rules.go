@@ -21,6 +21,8 @@ func (d *decoder) rules(c *Config) {
 	d.portalRules(c)
 	d.reviewRules(c)
 	d.recordRules(c)
+	d.engineRules(c)
+	d.tracingRules(c)
 	for i := range c.Environments {
 		d.environmentRules(c, &c.Environments[i])
 	}
@@ -99,6 +101,7 @@ func (d *decoder) recordRules(c *Config) {
 	if dir := c.Records.Decisions.Dir; c.Data != "" && (dir == c.Data || inside(dir, c.ReplayDir())) {
 		d.at(c, "records.decisions.dir", "holds other files of the server", "give the record a folder of its own")
 	}
+	d.shipRules(c)
 	d.together(c, "records.stream.syslog", "cert_file", "key_file")
 	if y := c.Records.Stream.Syslog; y != nil && y.Plain {
 		for _, key := range []string{"ca_file", "cert_file", "server_name"} {
@@ -128,8 +131,14 @@ func (d *decoder) environmentRules(c *Config, e *Environment) {
 	if len(e.Hosts) == 0 && !d.given(join(path, "hosts")) && d.given(path) {
 		d.warn(c, path, "no hosts: a request for any Host is taken", "list the names that callers use under hosts")
 	}
+	if len(e.Listeners) == 0 && len(e.Doors) == 0 && !d.given(join(path, "listeners")) && d.given(path) {
+		d.warn(c, path, "no listeners: only a service with the check in its own process serves this environment", "list addresses under listeners, unless that is meant")
+	}
 	for i := range e.Listeners {
 		d.listenerRules(c, e, &e.Listeners[i], fmt.Sprintf("%s.listeners[%d]", path, i))
+	}
+	for i := range e.Doors {
+		d.doorRules(c, &e.Doors[i], fmt.Sprintf("%s.doors[%d]", path, i))
 	}
 	for i := range e.APIs {
 		d.apiRules(c, e, &e.APIs[i], join(path, "apis."+e.APIs[i].Name))

@@ -24,8 +24,12 @@ func (d *decoder) settings(c *Config) []setting {
 		section("countries", &c.Countries, d.countries, "The table for country rules. It is read again when the file changes; a bad new file leaves the old one in force."),
 		section("drain", &c.Drain, d.drain, "How the server ends, and how a listener does that a reload takes away."),
 		section("memory", &c.Memory, d.memory, "Bounds of what callers can make the server hold."),
-		section("replay", &c.Replay, d.replay, "The journal of requests that must not be repeated."),
+		section("register", &c.Register, d.register, "Which engine keeps the register: partners, credentials, reviews and the record of changes. `countersign store copy` moves it from one to the other."),
+		optional("valkey", &c.Valkey, d.valkey, "The Valkey or Redis server (6.2 or newer) that nodes share for `replay` and `limits`. Its `maxmemory-policy` must be `noeviction`."),
+		section("replay", &c.Replay, d.replay, "What remembers requests that must not be repeated."),
+		section("limits", &c.Limits, d.counting, "What counts requests. How many an API lets in stands under `limits` of the API."),
 		section("records", &c.Records, d.records, "The decision record, its anchors and what is made of it."),
+		optional("tracing", &c.Tracing, d.tracing, "Spans of requests for a system of traces, by OTLP over HTTP (OpenTelemetry). Without it nothing is traced, and a caller's `traceparent` reaches the upstream as it came."),
 		section("sealing", &c.Sealing, d.sealing, "The keys that seal access tokens."),
 		section("credentials", &c.Credentials, d.credentials, "The life of credentials' versions."),
 		named("reviews", "ENVIRONMENT", &c.Reviews, func(r *Review) *string { return &r.Name }, d.review,
@@ -74,12 +78,7 @@ func (d *decoder) memory(m *Memory) []setting {
 	return []setting{
 		value("bodies", &m.Bodies, size(mib, 1<<40), "How much memory request bodies may take together. Beyond it requests are refused with 503.").or("256MiB"),
 		value("limiter_entries", &m.LimiterEntries, count(1000, 100_000_000), "How many rate-limit counters are kept at once, some 100 bytes each. Beyond it requests that need a new one are refused.").or("1000000"),
-	}
-}
-
-func (d *decoder) replay(r *Replay) []setting {
-	return []setting{
-		value("durability", &r.Durability, oneOf("buffered", "sync"), "`buffered`: the journal survives the end of the process, however it ends; a loss of power can bring back requests of the last seconds, until their window is over. `sync`: a request counts when its entry is on the disk; each one that is remembered waits for an fsync, which many share.").or("buffered"),
+		value("ceiling", &m.Ceiling, sizeOr(128*mib, 1<<44, "auto"), "How much memory the process may take before the garbage collector works harder to stay below it. `auto`: nine tenths of what the control group of the process permits (a container's or a service's limit), or no ceiling where there is none; the variable `GOMEMLIMIT` comes before that.").or("auto"),
 	}
 }
 
@@ -95,6 +94,8 @@ func (d *decoder) records(r *Records) []setting {
 		optional("checkpoints", &r.Checkpoints, d.checkpoints, "Signed anchors of both records in another place. Without them nobody can show that the end of a record was cut off, or all of it rewritten."),
 		section("stream", &r.Stream, d.stream, "A live copy of the records for another system. It reads the records behind the server, goes on where it was after a failure or a restart, and never holds up a request."),
 		section("rollups", &r.Rollups, d.rollups, "Per-minute counts, from which charts are drawn."),
+		optional("ship", &r.Ship, d.ship, "Bring the decision record of this node to one place, where the servers with an operators' plane collect and verify those of all nodes. It reads the record behind the server, and never holds up a request."),
+		section("collect", &r.Collect, d.collect, "The records of other nodes, taken out of the depot of `records.ship` by a server with an operators' plane: verified line by line, then searched and counted like its own."),
 	}
 }
 
@@ -132,7 +133,7 @@ func (d *decoder) stream(s *Stream) []setting {
 		value("file", &s.File, d.path(), "A file to which lines are appended. It is opened again after it was moved away.").like("/var/log/countersign/stream.jsonl"),
 		value("file_size", &s.FileSize, sizeOr(mib, 64*gib, "never"), "Rename that file, to the same name and `.1`, before it would be longer.").or("never"),
 		value("file_keep", &s.FileKeep, count(1, 1000), "How many renamed files stay.").or("5"),
-		value("hold", &s.Hold, span(time.Hour, years, forever), "For how long beyond `records.decisions.keep` a segment stays for a stream that has not had it. Then it is removed, and what the stream missed is counted. With `forever` a receiver that is gone fills the disk.").or("7d"),
+		value("hold", &s.Hold, span(time.Hour, years, forever), "For how long beyond `records.decisions.keep` a segment stays for a stream, or the depot of `records.ship`, that has not had it. Then it is removed, and what the stream missed is counted. With `forever` a receiver that is gone fills the disk.").or("7d"),
 	}
 }
 

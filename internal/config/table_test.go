@@ -99,6 +99,8 @@ func TestEveryKeyFillsItsOwnField(t *testing.T) {
 	checkFields(t, new(Config), new(decoder).settings)
 	checkFields(t, new(Environment), new(decoder).environment)
 	checkFields(t, new(Listener), new(decoder).listener)
+	checkFields(t, new(Door), new(decoder).door)
+	checkFields(t, new(DoorEnvoy), new(decoder).doorEnvoy)
 	checkFields(t, new(TLS), new(decoder).tls)
 	checkFields(t, new(Pair), new(decoder).pair)
 	checkFields(t, new(ACME), new(decoder).acme)
@@ -115,6 +117,11 @@ func TestEveryKeyFillsItsOwnField(t *testing.T) {
 	checkFields(t, new(Stream), new(decoder).stream)
 	checkFields(t, new(Memory), new(decoder).memory)
 	checkFields(t, new(Replay), new(decoder).replay)
+	checkFields(t, new(Tracing), new(decoder).tracing)
+	checkFields(t, new(Counting), new(decoder).counting)
+	checkFields(t, new(Register), new(decoder).register)
+	checkFields(t, new(Valkey), new(decoder).valkey)
+	checkFields(t, new(ValkeyTLS), new(decoder).valkeyTLS)
 	checkFields(t, new(Drain), new(decoder).drain)
 	checkFields(t, new(Ops), new(decoder).ops)
 	checkFields(t, new(Keys), new(decoder).keys)
@@ -161,12 +168,16 @@ func probe(s setting) *document.Node {
 	switch {
 	case s.leaf.word == "boolean":
 		return &document.Node{Kind: document.Bool, Text: "true"}
+	case s.initial == "0":
+		return &document.Node{Kind: document.Integer, Text: "7"}
 	case s.initial == "0s":
 		return &document.Node{Kind: document.Text, Text: "7s"}
 	case s.initial == "never" && s.leaf.word == "duration":
 		return &document.Node{Kind: document.Text, Text: "90d"}
 	case s.initial == "never":
 		return &document.Node{Kind: document.Text, Text: "2MiB"}
+	case s.initial == "auto":
+		return &document.Node{Kind: document.Text, Text: "2GiB"}
 	case s.initial == "profile":
 		return &document.Node{Kind: document.Text, Text: "5m"}
 	case s.initial != "":

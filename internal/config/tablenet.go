@@ -19,7 +19,8 @@ func (d *decoder) environment(e *Environment) []setting {
 		value("body_timeout", &e.BodyTimeout, span(time.Second, 10*time.Minute, ""), "How long a request body may take to arrive.").or("30s"),
 		value("write_stall", &e.WriteStall, span(time.Second, 10*time.Minute, ""), "How long a caller may take no byte of an answer.").or("60s"),
 		section("captures", &e.Captures, func(c *Captures) []setting { return d.captures(c, e.Name) }, "Refused requests of the signed APIs that are kept for a while, sealed with this environment's keys, so that `countersign explain --request-id` can say why: only to the credential that the request named. They hold what the caller sent."),
-		several("listeners", &e.Listeners, 1, d.listener, "Addresses on which this environment is served, over TLS.").need(),
+		several("listeners", &e.Listeners, 1, d.listener, "Addresses on which this environment is served, over TLS. Without them and without `doors`, only a service with the check in its own process serves it."),
+		several("doors", &e.Doors, 1, d.door, "Listeners for other proxies, which hold the requests themselves and ask here whether these may pass: nginx, HAProxy, Caddy, Traefik, Envoy. What is answered there is what the listeners above would answer."),
 		named("apis", "API", &e.APIs, func(a *API) *string { return &a.Name }, d.api, "What is protected, each API under its name: 1 to 32 of a-z, 0-9 and -, beginning with a letter.").need().
 			with(map[string]any{"oneOf": []any{map[string]any{"required": []any{"profile"}}, map[string]any{"required": []any{"token"}}}}),
 	}
@@ -57,7 +58,7 @@ func (d *decoder) listener(l *Listener) []setting {
 		value("max_head", &l.MaxHead, size(kib, mib), "Bytes of a request's head.").or("32KiB"),
 		value("max_request_line", &l.MaxRequestLine, size(256, mib), "Bytes of its first line. At most `max_head`.").or("8KiB"),
 		value("max_header_lines", &l.MaxHeaderLines, count(10, 10_000), "Header lines of a request.").or("100"),
-		value("standard", &l.Standard, truth(), "Serve HTTP/1 with Go's standard server; `false`: with countersign's own, which costs less and is younger. HTTP/2 is the standard server's in any case.").or("true"),
+		value("standard", &l.Standard, truth(), "Serve HTTP/1 with Go's standard server in place of countersign's own, which costs less. HTTP/2 is the standard server's in any case.").or("false"),
 	}
 }
 

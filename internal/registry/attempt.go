@@ -11,7 +11,7 @@ import (
 )
 
 // The count in the store is failures plus attempts under way. While an attempt is under way it is already counted, so a
-// killed process leaves it as a failure. gate.written says how many of the count are under way in this process.
+// killed process leaves it as a failure. gate.written says how many of the count are under way in this process; elsewhere, how many in others.
 
 // begin writes an attempt down and returns the credential as it was then. An outcome other than zero ends the call: Locked,
 // Busy, or Wrong when the credential is gone.
@@ -32,7 +32,11 @@ func (r *Registry) begin(ctx context.Context, at *gate, id string) (partner.Cred
 				return c, outcome, err
 			}
 		}
-		if !at.wait(patience) {
+		wait := at.wait
+		if at.written == 0 {
+			wait = at.elsewhereSettles // nobody here will tell when another process has settled one
+		}
+		if !wait(patience) {
 			return partner.Credential{}, Busy, nil
 		}
 	}
@@ -46,20 +50,26 @@ func (r *Registry) write(ctx context.Context, at *gate, id string) (c partner.Cr
 		var found bool
 		var err error
 		c, found, err = tx.Credential(id)
+		elsewhere, others, failed := r.elsewhere(tx, id)
 		switch {
 		case err != nil:
 			return err
+		case failed != nil:
+			return failed
 		case !found || !c.RevokedAt.IsZero():
 			outcome = Wrong
 		case !c.LockedAt.IsZero():
 			outcome = Locked
-		case c.Failures >= partner.MaxFailures && at.written > 0:
+		case c.Failures >= partner.MaxFailures && at.written+elsewhere > 0:
 			outcome = Busy
 		case c.Failures >= partner.MaxFailures:
 			outcome = Locked
 			return r.lock(tx, c, "attempts that were cut short count as failures")
 		default:
-			return tx.PutFailures(id, c.Failures+1)
+			if err := tx.PutFailures(id, c.Failures+1); err != nil {
+				return err
+			}
+			return r.tellAttempts(tx, id, others, at.written+1)
 		}
 		return nil
 	})
@@ -86,7 +96,14 @@ func (r *Registry) settled(ctx context.Context, at *gate, id string, closing fun
 		if err != nil {
 			return err
 		}
-		return closing(tx, c, at.written-1)
+		elsewhere, others, err := r.elsewhere(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := closing(tx, c, at.written-1+elsewhere); err != nil {
+			return err
+		}
+		return r.tellAttempts(tx, id, others, at.written-1)
 	})
 }
 

@@ -100,4 +100,5 @@ type nested struct{ tx Tx }
 
 func (n nested) View(_ context.Context, read func(Tx) error) error     { return read(n.tx) }
 func (n nested) Update(_ context.Context, change func(Tx) error) error { return change(n.tx) }
+func (n nested) Aside(_ context.Context, write func(Tx) error) error   { return write(n.tx) }
 func (n nested) Revision(context.Context) (uint64, error)              { return n.tx.Revision() }

@@ -78,6 +78,10 @@ type Config struct {
 	// SetReviews puts another one in its place.
 	Reviews map[string]partner.ReviewPolicy
 
+	// Shared says that several processes answer Authenticate and ChangeSecret on Store at once, as nodes of a register in a database do. They
+	// then tell each other of attempts under way, with two more statements for each.
+	Shared bool
+
 	Parallel  int           // authentications of one credential that are hashed at once, 1 to partner.MaxFailures; 0: DefaultParallel
 	Queue     int           // authentications of one credential at once, waiting ones included; 0: DefaultQueue
 	QueueWait time.Duration // the longest wait for a turn; 0: DefaultQueueWait
@@ -85,7 +89,7 @@ type Config struct {
 
 // Registry is the register's use cases over one store. Safe for concurrent use. It holds nothing open: whoever opened the
 // store closes it, after the last call has returned. One process at a time answers Authenticate and ChangeSecret on one
-// store; the other use cases may run in any number of processes.
+// store, unless Config.Shared is set for all of them; the other use cases may run in any number of processes.
 type Registry struct {
 	store  Store
 	ring   func(environment string) (Sealer, error)
@@ -100,6 +104,8 @@ type Registry struct {
 	member  bool   // it does what a member asked for (asMember): members are actors of its use cases, and of no other one's
 
 	refusals *memberLedger
+
+	process string // what this one is called among those that share the store; empty: it is alone
 
 	parallel  int
 	queueWait time.Duration
@@ -123,6 +129,13 @@ func New(cfg Config) (*Registry, error) {
 		gates: newGates(cmp.Or(cfg.Queue, DefaultQueue)), strangers: newGates(maxStrangers)}
 	if err := r.SetReviews(cfg.Reviews); err != nil {
 		return nil, fmt.Errorf("new registry: %w", err)
+	}
+	if cfg.Shared {
+		id, err := secret.RowID(cfg.Rand, "prc_")
+		if err != nil {
+			return nil, fmt.Errorf("new registry: %w", err)
+		}
+		r.process = id
 	}
 	if r.parallel == 0 {
 		r.parallel = DefaultParallel

@@ -23,7 +23,7 @@ const (
 type Reader struct {
 	r            *Registry
 	environments []string
-	revision     uint64 // of the last reading
+	head         audit.Head // of the last reading
 	seed         maphash.Seed
 	owners       map[uint64]string // whose the network rules and limits are, by their rows: one that is gone cannot be asked any more
 }
@@ -34,21 +34,47 @@ func (r *Registry) Reader(environments []string) *Reader {
 }
 
 // Roster reads what has changed since a revision, which the caller has in force; the whole register for revision 0, where
-// somebody else has read something with this Reader since, and where much has changed. Rules and errors as RosterOf.
+// somebody else has read something with this Reader since, where much has changed, and where the register does not go on from what was read. Rules and errors as RosterOf.
 func (d *Reader) Roster(ctx context.Context, since uint64) (*partner.Roster, error) {
 	roster := &partner.Roster{ReadAt: d.r.now()}
 	err := d.r.store.View(ctx, func(tx Tx) error {
-		if since != 0 && since == d.revision {
+		if since != 0 && since == d.head.Seq {
 			if whose, ok, err := d.touched(tx, since); err != nil || ok {
-				return d.part(tx, roster, since, whose, err)
+				return d.reached(tx, d.part(tx, roster, since, whose, err))
 			}
 		}
-		return d.whole(tx, roster)
+		return d.reached(tx, d.whole(tx, roster))
 	})
 	if err == nil {
 		return d.r.finish(roster, d.environments)
 	}
 	return nil, fmt.Errorf("read roster: %w", err)
+}
+
+// Revision is the revision that stands in the register now; 0 where it does not go on from the last reading, as far as its end tells: it
+// has fewer changes, or another one with that number, since it was put back, or a database failed over and lost its last changes. Whoever compares it with what is in
+// force finds them different then, and reads. Errors: the store's.
+func (d *Reader) Revision(ctx context.Context) (uint64, error) {
+	head, err := view(ctx, d.r.store, Tx.Head)
+	if err != nil {
+		return 0, fmt.Errorf("read revision: %w", err)
+	}
+	if head.Seq < d.head.Seq || head.Seq == d.head.Seq && d.head.Seq > 0 && head != d.head {
+		return 0, nil
+	}
+	return head.Seq, nil
+}
+
+// reached takes down which change a reading has come to that went well.
+func (d *Reader) reached(tx Tx, failed error) error {
+	if failed != nil {
+		return failed
+	}
+	head, err := tx.Head()
+	if err == nil {
+		d.head = head
+	}
+	return err
 }
 
 func (d *Reader) whole(tx Tx, roster *partner.Roster) error {
@@ -72,7 +98,6 @@ func (d *Reader) remember(roster *partner.Roster) {
 	for _, l := range roster.Limits {
 		d.owners[d.hash(audit.LimitRow(l.ID))] = names[l.PartnerID]
 	}
-	d.revision = roster.Revision
 }
 
 func (d *Reader) hash(row string) uint64 { return maphash.String(d.seed, row) }
@@ -82,6 +107,14 @@ func (d *Reader) touched(tx Tx, since uint64) (whose map[string]bool, ok bool, e
 	changes, err := tx.Changes(since, maxPartChanges+1)
 	if err != nil || len(changes) > maxPartChanges {
 		return nil, false, err
+	}
+	if len(changes) > 0 && changes[0].Prev != d.head.Hash {
+		return nil, false, nil // the register has gone on from somewhere else
+	}
+	if len(changes) == 0 {
+		if head, err := tx.Head(); err != nil || head != d.head {
+			return nil, false, err
+		}
 	}
 	whose = map[string]bool{}
 	seen := map[string]bool{}

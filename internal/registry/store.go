@@ -19,6 +19,9 @@ type Store interface {
 	// Update calls change with the only writing transaction there is. An error from change takes everything back and is
 	// returned as it is. ctx bounds the waiting; once begun, the transaction is finished.
 	Update(ctx context.Context, change func(Tx) error) error
+	// Aside is for what is no change of the register: nodes and leases. It does not wait for those who write the register, where the engine
+	// has several writers; the end of ctx takes it back. A change row in it is store.ErrUnrecorded.
+	Aside(ctx context.Context, write func(Tx) error) error
 	// Revision is the number of changes so far; cheap enough to be asked several times a second.
 	Revision(ctx context.Context) (uint64, error)
 }
@@ -73,6 +76,18 @@ type Tx interface {
 	DeleteTransientsOf(kind, owner string) error
 	DeleteTransientsBefore(end time.Time) error // those that ended before
 
+	// Nodes and leases need no change row and touch nothing either. Their moments are of the database's clock, which is Now.
+	Now() (time.Time, error)
+	Node(id string) (partner.Node, bool, error)
+	Nodes() ([]partner.Node, error) // by name and id
+	CountNodes() (int, error)
+	PutNode(partner.Node) error
+	DeleteNode(id string) error
+	DeleteNodesBefore(beat time.Time) error
+	ChangedAt() (revision uint64, at time.Time, err error) // of the last change, by the database's clock; a zero at: not known
+	Lease(name string) (partner.Lease, bool, error)        // also one that has ended; kept as it is until the transaction ends
+	PutLease(partner.Lease) error                          // nothing happens where another one has it in this term or a later one
+
 	Blob(digest [32]byte) ([]byte, bool, error)          // compared with the digest
 	PutBlob(content []byte) (digest [32]byte, err error) // SHA-256; needs no change row: the document that names the digest has one
 
@@ -89,6 +104,7 @@ type Tx interface {
 type Engine[T Tx] interface {
 	View(ctx context.Context, read func(T) error) error
 	Update(ctx context.Context, change func(T) error) error
+	Aside(ctx context.Context, write func(T) error) error
 	Revision(ctx context.Context) (uint64, error)
 }
 
@@ -103,6 +119,10 @@ func (a adapted[T]) View(ctx context.Context, read func(Tx) error) error {
 
 func (a adapted[T]) Update(ctx context.Context, change func(Tx) error) error {
 	return a.engine.Update(ctx, func(tx T) error { return change(tx) })
+}
+
+func (a adapted[T]) Aside(ctx context.Context, write func(Tx) error) error {
+	return a.engine.Aside(ctx, func(tx T) error { return write(tx) })
 }
 
 func (a adapted[T]) Revision(ctx context.Context) (uint64, error) { return a.engine.Revision(ctx) }

@@ -10,15 +10,21 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"countersign.dev/api"
 )
 
-// Node is one server process and the revision of the register that it decides by.
+// Node is one server process and the revision of the register that it decides by, as a server tells of it.
 type Node struct {
-	Name        string `json:"name"`
-	Environment string `json:"environment"`
-	Revision    uint64 `json:"revision"`
+	Name        string        `json:"name"`
+	Environment string        `json:"environment"`
+	Revision    uint64        `json:"revision"`
+	Confirmed   bool          `json:"confirmed"`   // of what a change was answered with: it serves the change, or it has stopped by itself
+	State       api.NodeState `json:"state"`       // empty: an older server does not tell
+	TookMs      *float64      `json:"took_ms"`     // from the change to its being in force there; nil: not known
+	ReadAgeMs   *int64        `json:"read_age_ms"` // since its last reading of the register; nil: not known
+	StopsAt     time.Time     `json:"stops_at"`    // when it decides nothing any more by itself; zero: not known
 }
 
 // watched sends requests for the contract's client. It names the server where it cannot be reached, refuses redirects, and looks

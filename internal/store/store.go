@@ -18,6 +18,7 @@ var (
 	ErrUnrecorded = errors.New("a change without its change row")
 
 	ErrUnreachable = errors.New("the store cannot be reached") // of engines that are servers
+	ErrMissing     = errors.New("there is no register")        // where none shall be made
 )
 
 // ErrUnknown is the one fault after which a transaction may have been applied: the connection to the store broke while it was being

@@ -24,6 +24,7 @@ const (
 // Config makes Sums.
 type Config struct {
 	Folders []string         // of day files, one for each server that writes one; one that is not there is looked for again; at least one
+	More    func() []string  // further folders, which come and go while this runs: those of other nodes; nil: there are none
 	Now     func() time.Time // the clock that decides; required
 	Log     *slog.Logger     // hears of damaged files; required
 }

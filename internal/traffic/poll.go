@@ -63,6 +63,7 @@ func (s *Sums) Follow(ctx context.Context, tick <-chan time.Time) {
 func (s *Sums) Poll(ctx context.Context) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	s.extend()
 	now := minuteOf(s.cfg.Now())
 	target := s.state
 	err := errAgain

@@ -38,6 +38,24 @@ func (l *Link) RunAndWait(lane int, s *Script, keys, args []string, replicas int
 	return c.run(lane, s, keys, args, replicas)
 }
 
+// Counters are what a link has counted since it was opened, and how it stands.
+type Counters struct {
+	Calls    uint64 // that were begun, the guard's own beats among them
+	Failures uint64 // of these, those without a usable answer, also those that an open circuit failed at once
+	Open     int    // circuits that are open now, of Link.Parts
+}
+
+// Counters reads the counters, each by itself.
+func (l *Link) Counters() (c Counters) {
+	c.Calls, c.Failures = l.calls.Load(), l.failures.Load()
+	for i := range l.lanes {
+		if l.lanes[i].fault() != nil {
+			c.Open++
+		}
+	}
+	return c
+}
+
 // Call is scripts that have one timeout together. Begin makes one, and End ends it. Of one goroutine.
 type Call struct {
 	link   *Link
@@ -62,7 +80,17 @@ func (c Call) Run(lane int, s *Script, keys, args []string) ([]int64, error) {
 	return numbers, err
 }
 
+// run is ask, counted.
 func (c Call) run(lane int, s *Script, keys, args []string, replicas int) (numbers []int64, have int64, err error) {
+	numbers, have, err = c.ask(lane, s, keys, args, replicas)
+	c.link.calls.Add(1)
+	if err != nil {
+		c.link.failures.Add(1)
+	}
+	return numbers, have, err
+}
+
+func (c Call) ask(lane int, s *Script, keys, args []string, replicas int) (numbers []int64, have int64, err error) {
 	a := c.link.laneOf(lane)
 	if err := a.fault(); err != nil {
 		return nil, 0, err

@@ -39,6 +39,8 @@ type Link struct {
 	end      context.CancelFunc
 	done     sync.WaitGroup
 	making   sync.Mutex // of a client
+	calls    atomic.Uint64
+	failures atomic.Uint64
 }
 
 type client struct{ valkey.Client }

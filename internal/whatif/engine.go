@@ -50,8 +50,11 @@ type Teller func(d *access.Decision, requestID string, at time.Time) Told
 
 // Config makes an Engine.
 type Config struct {
-	Records  []Records            // the decision records, one for each server that writes one; at least one
-	Rollups  []string             // the folders of their per-minute counts; none: last uses are not known beyond the span of the record that is read
+	Records []Records // the decision records, one for each server that writes one; at least one
+	Rollups []string  // the folders of their per-minute counts; none: last uses are not known beyond the span of the record that is read
+	// Others are further records that come and go while the engine works: those that were collected from other nodes. Its records are
+	// asked like Records, its rollups like Rollups, and what it cannot vouch for is a fault of last uses. nil: there are none.
+	Others   Others
 	Register Register             // required
 	APIs     func() []*access.API // those that are served now; nothing of them is changed; required
 	Now      func() time.Time     // required

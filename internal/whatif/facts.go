@@ -93,6 +93,8 @@ func (t *telling) proofFacts(step *Step, s *Story) []string {
 			when(slices.Contains(s.Warnings, access.AddressNotListed.String()), "let in with a warning: the address is on no list"))
 	case stepLimits:
 		return when(step.State == Failed && s.Where != "", "the limit of: "+s.Where)
+	case stepReplay:
+		return when(slices.Contains(s.Warnings, access.ReplayUnjudged), "let in with a warning: the shared cache did not answer, and nobody could say whether it is a repetition")
 	case stepForward, stepIssue:
 		return slices.Concat(
 			when(s.Finished && s.Allowed, fmt.Sprintf("answered with %d after %s", s.Status, l.Duration.Round(time.Microsecond))),

@@ -95,12 +95,14 @@ var failures = map[access.Reason]string{
 	access.MalformedTime: stepAuthentication, access.StaleTimestamp: stepTime, access.FutureTimestamp: stepTime,
 	access.UnknownCredential: stepCredential, access.WrongEnvironment: stepCredential,
 	access.UnsupportedMedia: stepBody, access.BodyTimeout: stepBody, access.MalformedBody: stepBody, access.AmbiguousBody: stepBody,
+	access.BodyNotSeen: stepBody, access.TokenEndpointElsewhere: stepTarget, access.UnknownProxy: stepConnection, access.MalformedCheck: stepFraming,
 	access.MissingParameter: stepBody, access.SecretPolicy: stepSecret,
 	access.BadSignature: stepSignature, access.InvalidToken: stepToken, access.ExpiredToken: stepToken,
 	access.BadSecret: stepSecret, access.Locked: stepSecret, access.UnprovedAddress: stepSecret, access.Throttled: stepSecret,
 	access.NotApproved: stepReview, access.Suspended: stepReview, access.ClientCertificate: stepCertificate,
 	access.AddressNotListed: stepNetwork, access.CountryNotAllowed: stepNetwork,
 	access.RateLimited: stepLimits, access.QuotaExceeded: stepLimits, access.Replayed: stepReplay,
+	access.SnapshotStale:       stepSnapshot,
 	access.UpstreamUnreachable: stepForward, access.UpstreamTimeout: stepForward, access.UpstreamInvalid: stepForward,
 }
 

@@ -27,7 +27,7 @@ type reading struct {
 // take returns.
 func (e *Engine) each(ctx context.Context, q search.Query, r *reading, take func(l *search.Line) error) error {
 	q.Limit = 0
-	for _, record := range e.cfg.Records {
+	for _, record := range e.records() {
 		w := &splitter{reading: r, take: take}
 		done, err := record.Export(ctx, w, q, search.JSONL)
 		r.unread = append(r.unread, done.Unread...)
@@ -92,7 +92,7 @@ func (s *splitter) give(text []byte) error {
 
 // lost is how many lines the records themselves say are missing in a span.
 func (e *Engine) lost(ctx context.Context, span Span) (n uint64, err error) {
-	for _, record := range e.cfg.Records {
+	for _, record := range e.records() {
 		page, err := record.Find(ctx, search.Query{Decision: "gap", From: span.From, To: span.To, Limit: search.MaxLimit})
 		if err != nil {
 			return n, fmt.Errorf("read the decision record: %w", err)
@@ -107,7 +107,7 @@ func (e *Engine) lost(ctx context.Context, span Span) (n uint64, err error) {
 // one is the first line of all records that fits q, by its time: the earliest or, unless q says oldest first, the latest.
 func (e *Engine) one(ctx context.Context, q search.Query) (found *search.Found, err error) {
 	q.Limit = 1
-	for _, record := range e.cfg.Records {
+	for _, record := range e.records() {
 		page, err := record.Find(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("read the decision record: %w", err)

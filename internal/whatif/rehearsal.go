@@ -177,7 +177,12 @@ func (r *rehearsal) notes(k partner.Credential, last LastUses) []string {
 // that is kept: for a keeper, not for each page. Errors: the disk's, the record's.
 func (e *Engine) LastUse(ctx context.Context) (LastUses, error) {
 	last := LastUses{Uses: map[VersionKey]time.Time{}}
-	for _, dir := range e.cfg.Rollups {
+	dirs := e.cfg.Rollups
+	if o := e.cfg.Others; o != nil {
+		dirs = append(slices.Clip(dirs), o.Rollups()...)
+		last.Faults = append(last.Faults, o.Faults()...)
+	}
+	for _, dir := range dirs {
 		if err := ctx.Err(); err != nil {
 			return last, err
 		}
@@ -226,7 +231,7 @@ const settled = 10 * time.Minute
 // behind says that the counts lack a use that the record has: they are made again, or nobody follows the record. Without it a
 // version that is in use could be taken for a silent one.
 func (e *Engine) behind(ctx context.Context, last LastUses) (string, error) {
-	for _, record := range e.cfg.Records {
+	for _, record := range e.records() {
 		page, err := record.Find(ctx, search.Query{Decision: "allow", To: e.cfg.Now().Add(-settled), Limit: 1})
 		if err != nil {
 			return "", fmt.Errorf("read the decision record: %w", err)

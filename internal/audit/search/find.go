@@ -17,6 +17,7 @@ type Found struct {
 	Row     uint64 // in the segment, from 0: the header
 	Text    []byte // the line as it stands there, without the line feed
 	Line    Line   // what it says; its texts are parts of Text
+	Node    string // whose record it stands in, where several are searched as one; empty: in the one that was asked
 }
 
 // Cursor is the Query.Cursor for what follows f. It counts the lines of everybody: who may read only some of them is not given it.

@@ -22,6 +22,8 @@ const (
 	endsNow      = 3 * 24 * time.Hour
 	lostWithin   = 24 * time.Hour
 	lagAllowed   = 30 * time.Second
+
+	stoppedToldFor = time.Hour // a node that has stopped by itself is told of; longer, and it has been taken away
 )
 
 // needs gathers what needs a person, as far as the caller may know of it.
@@ -141,7 +143,8 @@ func (n *needs) breakGlass() error {
 	return nil
 }
 
-// nodesBehind are server processes that decide by an older state than the register's for longer than a change takes.
+// nodesBehind are server processes that decide by an older state than the register's for longer than a change takes, and those that the
+// others do not hear from.
 func (n *needs) nodesBehind() error {
 	if n.s.cfg.Nodes == nil || !n.who.May(operator.NodesRead, "") {
 		return nil
@@ -155,20 +158,39 @@ func (n *needs) nodesBehind() error {
 	if err != nil {
 		return err
 	}
-	if len(last.Items) == 0 || n.now.Sub(last.Items[0].Value.At) < lagAllowed {
-		return nil
-	}
 	nodes, err := n.s.cfg.Nodes(n.r.Context())
 	if err != nil {
 		return err
 	}
+	settled := len(last.Items) > 0 && n.now.Sub(last.Items[0].Value.At) >= lagAllowed // a change has had the time to arrive
 	for _, node := range nodes {
-		if node.Revision < revision && n.who.Sees(node.Environment) && n.now.Sub(node.At) >= lagAllowed {
-			n.add(api.AttentionItem{Kind: api.AttentionItemKindNodeBehind, Grave: true, At: node.At, Environment: node.Environment,
-				Text: fmt.Sprintf("%s decides in %s by revision %d; the register is at %d. A revocation since then is not in force there.", clip(node.Name, 100), node.Environment, node.Revision, revision)})
+		if n.who.Sees(node.Environment) {
+			n.node(node, revision, settled)
 		}
 	}
 	return nil
+}
+
+// node tells of one that a person should look at.
+func (n *needs) node(node Node, revision uint64, settled bool) {
+	item := api.AttentionItem{Kind: api.AttentionItemKindNodeBehind, Grave: true, At: node.At, Environment: node.Environment}
+	name, state := clip(node.Name, 100), node.state(revision)
+	switch {
+	case state == registry.NodeSilent:
+		item.Grave = node.Revision < revision
+		item.Text = fmt.Sprintf("%s, which serves %s, has said nothing for %s. If it is cut off, it decides by revision %d and stops by itself at %s; if it has ended, nothing is to be done.",
+			name, node.Environment, node.Silence.Round(time.Second), node.Revision, node.StopsAt.UTC().Format(time.RFC3339))
+	case state == registry.NodeStopped && node.Silence < stoppedToldFor:
+		item.Grave = false
+		item.Text = fmt.Sprintf("%s, which serves %s, has not read the register for %s. If it runs, it refuses everything as snapshot_stale.",
+			name, node.Environment, node.ReadAge.Round(time.Second))
+	case state == registry.NodeBehind && settled && (node.State != "" || n.now.Sub(node.At) >= lagAllowed):
+		item.Text = fmt.Sprintf("%s decides in %s by revision %d; the register is at %d. A revocation since then is not in force there.", name,
+			node.Environment, node.Revision, revision)
+	default:
+		return
+	}
+	n.add(item)
 }
 
 // traffic is what the counts say.

@@ -84,6 +84,50 @@ type Node struct {
 	Environment string
 	Revision    uint64    // of the register that it decides by
 	At          time.Time // when it said so
+
+	State     registry.NodeState // empty: what Revision says of a node that lives
+	Version   string             // of its program; empty: it does not tell
+	StartedAt time.Time          // zero: it does not tell
+	Silence   time.Duration      // since At, by the same clock; of a node with a State
+	ReadAge   time.Duration      // since its last reading of the register; negative: never, zero without StopsAt: it does not tell
+	StopsAt   time.Time          // when it decides nothing any more by itself; zero: it does not tell
+	Took      time.Duration      // from the change to its being in force; negative: not known
+	Trouble   string             // what is not in force there, and why
+}
+
+// NodesOf is what nodes of a shared register tell, one for each environment that they serve.
+func NodesOf(all registry.Nodes) []Node {
+	list := []Node{}
+	for _, s := range all.All {
+		for _, environment := range s.Environments {
+			list = append(list, Node{Name: s.Name, Environment: environment, Revision: s.Revision, At: s.BeatAt, State: s.State, Silence: s.Silence, Version: s.Version,
+				StartedAt: s.StartedAt, ReadAge: s.ReadAge, StopsAt: s.StopsAt, Took: s.Took, Trouble: s.Trouble})
+		}
+	}
+	return list
+}
+
+// state is how n stands where the register has a revision.
+func (n Node) state(revision uint64) registry.NodeState {
+	switch {
+	case n.State != "":
+		return n.State
+	case n.Revision == 0:
+		return registry.NodeStarting
+	case n.Revision < revision:
+		return registry.NodeBehind
+	}
+	return registry.NodeCurrent
+}
+
+// stopsWithin reports whether n decides nothing any more by itself after so long.
+func (n Node) stopsWithin(left time.Duration) bool {
+	return !n.StopsAt.IsZero() && n.StopsAt.Sub(n.At.Add(n.Silence)) < left
+}
+
+// seen is n as the register's own rules judge it.
+func (n Node) seen(revision uint64) registry.Seen {
+	return registry.Seen{Node: partner.Node{Name: n.Name, Revision: n.Revision}, State: n.state(revision)}
 }
 
 // Environment is one environment of the configuration.

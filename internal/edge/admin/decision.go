@@ -66,7 +66,7 @@ func (h handlers) DecisionList(w http.ResponseWriter, _ *http.Request, params ap
 		if c.who.Confined() && !c.who.Sees(string(found.Line.Environment)) || !json.Valid(found.Text) {
 			continue // a line that is no JSON is for audit verify; an answer that holds one could not be read
 		}
-		out.Items = append(out.Items, api.DecisionFound{Segment: int64(found.Segment), Row: int64(found.Row), Line: found.Text})
+		out.Items = append(out.Items, api.DecisionFound{Segment: int64(found.Segment), Row: int64(found.Row), Line: found.Text, Node: found.Node})
 	}
 	out.Unread = page.Unread
 	switch {

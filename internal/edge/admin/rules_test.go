@@ -249,6 +249,59 @@ func TestAChangeWaitsForTheNodes(t *testing.T) {
 	}
 }
 
+// TestASilentNodeIsNamedAndNotWaitedFor: with how old its reading is and when it stops by itself; one that has stopped by itself decides
+// nothing, and confirms. The measured time belongs to the revision of the change alone.
+func TestASilentNodeIsNamedAndNotWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	now := w.clock.now()
+	stops := now.Add(14 * time.Minute).UTC()
+	w.nodes = []admin.Node{
+		{Name: "a", Environment: "sandbox", Revision: 1, State: registry.NodeCurrent, At: now, StopsAt: stops, Took: 12345 * time.Microsecond},
+		{Name: "b", Environment: "sandbox", Revision: 0, State: registry.NodeSilent, At: now.Add(-time.Minute), Silence: time.Minute, ReadAge: time.Minute, StopsAt: stops, Took: -1},
+		{Name: "c", Environment: "sandbox", Revision: 0, State: registry.NodeStopped, At: now.Add(-time.Hour), Silence: time.Hour, ReadAge: time.Hour, StopsAt: now, Took: -1},
+		{Name: "d", Environment: "sandbox", Revision: 1 << 40, State: registry.NodeCurrent, At: now, StopsAt: stops, Took: time.Millisecond},
+	}
+	revision := func() uint64 {
+		n, err := w.Revision(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	w.nodes[0].Revision = revision() + 1
+	var made api.PartnerChanged
+	begun := time.Now()
+	w.send("operator", "POST", "/v1/partners", api.PartnerCreate{Name: "Acme"}, "Prefer", "wait=30").want(http.StatusCreated, &made)
+	if time.Since(begun) > 20*time.Second {
+		t.Error("a silent node was waited for")
+	}
+	if made.Confirmed == nil || *made.Confirmed || len(made.Nodes) != 4 {
+		t.Fatalf("%+v", made)
+	}
+	a, b, c, d := made.Nodes[0], made.Nodes[1], made.Nodes[2], made.Nodes[3]
+	if !a.Confirmed || a.TookMs == nil || *a.TookMs != 12.3 {
+		t.Errorf("a: %+v", a)
+	}
+	if b.Confirmed || b.State != api.NodeStateSilent || b.ReadAgeMs == nil || *b.ReadAgeMs != 60000 || !b.StopsAt.Equal(stops) || b.TookMs != nil {
+		t.Errorf("b: %+v", b)
+	}
+	if !c.Confirmed || c.State != api.NodeStateStopped || !d.Confirmed || d.TookMs != nil {
+		t.Errorf("c: %+v, d: %+v", c, d)
+	}
+	w.nodes = append(w.nodes[:1], w.nodes[2:]...)
+	w.nodes[0].Revision = revision() + 1
+	w.send("operator", "POST", "/v1/partners", api.PartnerCreate{Name: "Bolt"}, "Prefer", "wait=30").want(http.StatusCreated, &made)
+	if made.Confirmed == nil || !*made.Confirmed {
+		t.Errorf("all decide by it, or nothing: %+v", made.Nodes)
+	}
+	var page api.NodePage
+	w.clock.pass(10 * time.Minute) // of this server: the nodes' times are another clock's
+	w.send("viewer", "GET", "/v1/nodes", nil).want(http.StatusOK, &page)
+	if !page.At.Equal(now) || len(page.Items) != 3 || page.Items[0].State != api.NodeStateCurrent {
+		t.Errorf("%+v", page)
+	}
+}
+
 // TestBreakGlassActsAloneAndLoud: no second person, and the record says who it was.
 func TestBreakGlassActsAloneAndLoud(t *testing.T) {
 	w := newWorld(t)

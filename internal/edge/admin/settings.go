@@ -157,7 +157,7 @@ func (h handlers) Overview(w http.ResponseWriter, r *http.Request) {
 		c.fail(err)
 		return
 	}
-	nodes, ok := c.nodes()
+	nodes, _, ok := c.nodes(revision)
 	if !ok {
 		return
 	}

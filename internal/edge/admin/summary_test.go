@@ -18,6 +18,7 @@ import (
 	"countersign.dev/internal/edge/admin"
 	"countersign.dev/internal/operator"
 	"countersign.dev/internal/partner"
+	"countersign.dev/internal/registry"
 	"countersign.dev/internal/traffic"
 )
 
@@ -252,6 +253,29 @@ func TestANodeThatLagsNeedsAPerson(t *testing.T) {
 	w.expect("sandbox")
 	w.nodes[0].Revision = 1 << 40
 	w.expect("viewer")
+}
+
+// TestASilentNodeNeedsAPerson at once, also where nothing has changed; one that stopped long ago has been taken away.
+func TestASilentNodeNeedsAPerson(t *testing.T) {
+	w := newWorld(t, func(c *admin.Config) { c.Traffic = nil })
+	now := w.clock.now()
+	node := func(state registry.NodeState, silence time.Duration) admin.Node {
+		return admin.Node{Name: "a:1", Environment: "production", Revision: 0, State: state, At: now.Add(-silence), Silence: silence, ReadAge: silence, StopsAt: now.Add(time.Minute)}
+	}
+	for _, test := range []struct {
+		node admin.Node
+		want []string
+	}{
+		{node(registry.NodeCurrent, 0), nil},
+		{node(registry.NodeSilent, time.Minute), []string{"node_behind production"}},
+		{node(registry.NodeStopped, 20*time.Minute), []string{"node_behind production"}},
+		{node(registry.NodeStopped, 2*time.Hour), nil},
+		{node(registry.NodeStarting, 0), nil},
+	} {
+		w.nodes = []admin.Node{test.node}
+		w.expect("viewer", test.want...)
+		w.expect("sandbox")
+	}
 }
 
 // TestRecordsAreVerifiedWhenAsked: unverified, running, verified; and altered, faulty, for those who may know.

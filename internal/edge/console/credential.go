@@ -37,7 +37,7 @@ func credentialRoutes() []route {
 		{pattern: "GET /console/credentials/{credential}/revoke", serve: (*visit).revoke},
 		{pattern: "POST /console/credentials/{credential}/revoke", serve: (*visit).revoked, done: map[string]string{
 			"credential-revoked":         "Revoked, for good. Every server has confirmed that it refuses it.",
-			"credential-revoked-waiting": "Revoked, for good. Not every server has confirmed it yet: Settings, Nodes tells which."}},
+			"credential-revoked-waiting": "Revoked, for good. Not every server has confirmed it yet: below, and under Settings, Nodes, stands which."}},
 	}
 }
 
@@ -50,6 +50,7 @@ type credentialPage struct {
 	IsApp, Usable, MayWrite, MayRevoke, MayUnlock, Scheduled bool
 	LiveCount                                                int
 	Reveal, Unlock, Tokens                                   *page.Form
+	Confirmations                                            []confirmation // after a revocation; nil: not asked for, or not known
 }
 
 // credentialFound reads the credential of a request and its partner; false: it has answered.
@@ -93,6 +94,9 @@ func (v *visit) credentialAgain(w http.ResponseWriter, r *http.Request, sent *pa
 	}
 	data := v.credentialData(c, p)
 	data.versionsView = v.usedVersions(r, c)
+	if !c.RevokedAt.IsZero() {
+		data.Confirmations = v.confirmations(r, c.Environment)
+	}
 	for name, into := range map[string]**page.Form{"reveal": &data.Reveal, "unlock": &data.Unlock, "tokens": &data.Tokens} {
 		form, err := v.form()
 		if err != nil {

@@ -153,7 +153,23 @@ func TestRevocationPreviewStandsBeforeTheButton(t *testing.T) {
 	w.nodes = []admin.Node{{Name: "one", Environment: "sandbox", Revision: 1 << 30, At: w.clock.now()}}
 	f.submit().followed().want(200).says("Every server has confirmed that it refuses it", "revoked")
 	w.nodes[0].Revision = 1
-	f.submit().followed().want(200).says("Not every server has confirmed it yet") // pressed twice, and a server has lost its way
+	f.submit().followed().want(200).says("Not every server has confirmed it yet", "Which server refuses it already", "one not confirmed yet") // pressed twice, and a server has lost its way
+	told, err := w.Revision(ctx)
+	w.must(err)
+	now := w.clock.now()
+	w.nodes = []admin.Node{
+		{Name: "one", Environment: "sandbox", Revision: told, State: registry.NodeCurrent, At: now, StopsAt: now.Add(time.Minute), Took: 7 * time.Millisecond},
+		{Name: "two", Environment: "sandbox", Revision: 1, State: registry.NodeSilent, At: now.Add(-time.Minute), Silence: time.Minute, ReadAge: time.Minute, StopsAt: now.Add(14 * time.Minute), Took: -1},
+		{Name: "three", Environment: "sandbox", Revision: 1, State: registry.NodeStopped, At: now.Add(-time.Hour), Silence: time.Hour, ReadAge: time.Hour, StopsAt: now.Add(-time.Minute), Took: -1},
+		{Name: "four", Environment: "production", Revision: 1, At: now, Took: -1},
+	}
+	f.submit().followed().want(200).says("Not every server has confirmed it yet", "one in force after 7 ms", "two not confirmed: it is silent 1 minute ago",
+		"at the latest", "three decides nothing: it has stopped by itself").silent("four")
+	w.nodes = append(w.nodes[:1], w.nodes[2])
+	f.submit().followed().want(200).says("Every server has confirmed that it refuses it", "one in force after 7 ms")
+	w.get("operator", here+"?revision=1").want(200).says("Which server refuses it already")
+	w.get("operator", here+"?revision=-1").want(200).silent("Which server refuses it already")
+	w.get("operator", here+"?revision=x").want(200).silent("Which server refuses it already")
 	if n := len(w.rows(audit.CredentialRevoked)); n != 1 {
 		t.Errorf("revoked %d times", n)
 	}

@@ -120,6 +120,6 @@ func (v *visit) revoked(w http.ResponseWriter, r *http.Request) {
 		if told := done.Value.Confirmed; told != nil && *told {
 			key = "credential-revoked"
 		}
-		v.done(w, r, credentialPath(c), key)
+		v.doneAt(w, r, credentialPath(c), key, done.Value.Revision)
 	}
 }

@@ -245,6 +245,24 @@ func TestNodesAreShownWithTheirLag(t *testing.T) {
 	w.get("viewer", "/console/settings/webhook-sources").want(200).says("198.51.100.0/28")
 }
 
+// Of nodes that share a register, the page says how old their readings are and when they stop, by one clock, which is not the console's.
+func TestNodesThatShareARegisterSayWhenTheyStop(t *testing.T) {
+	w := newWorld(t)
+	w.admitted("Example Bank", "sandbox")
+	revision, err := w.Revision(ctx)
+	w.must(err)
+	database := w.clock.now().Add(-10 * time.Minute) // this server's own clock is wrong
+	node := func(name string, state registry.NodeState, revision uint64, age time.Duration) admin.Node {
+		return admin.Node{Name: name, Environment: "sandbox", Revision: revision, State: state, Version: "v9", At: database.Add(-age), Silence: age,
+			ReadAge: age, StopsAt: database.Add(15*time.Minute - age), Took: 12345 * time.Microsecond}
+	}
+	w.nodes = []admin.Node{node("one", registry.NodeCurrent, revision, 0), node("two", registry.NodeSilent, revision-1, 2*time.Minute),
+		node("three", registry.NodeStopped, revision-1, 16*time.Minute), node("four", registry.NodeBehind, revision-1, 3*time.Second)}
+	w.nodes[3].Trouble, w.nodes[3].Took = "credential crd_1 does not open", -1
+	w.get("viewer", "/console/nodes").want(200).says("one v9 sandbox up to date", "12 ms just now", "two v9 sandbox silent", "2 minutes ago",
+		"three v9 sandbox stopped by itself", "four v9 sandbox behind", "credential crd_1 does not open", "3 seconds ago", "2 min ago", "16 min ago").silent("26 min ago")
+}
+
 // A declarative file: every problem with its line, a look at what it would change, and then one transaction, or a proposal.
 func TestAFileIsAppliedAndEachProblemHasItsLine(t *testing.T) {
 	w := newWorld(t)

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"slices"
+	"strconv"
 
 	"countersign.dev/api"
 	"countersign.dev/internal/edge/page"
@@ -110,6 +111,12 @@ func (v *visit) badForm(w http.ResponseWriter, r *http.Request, err error) {
 func (v *visit) done(w http.ResponseWriter, r *http.Request, path, key string) {
 	page.Protect(w.Header())
 	http.Redirect(w, r, page.Link(path, "done", key), http.StatusSeeOther)
+}
+
+// doneAt is done for a change whose page shows which server has confirmed its revision.
+func (v *visit) doneAt(w http.ResponseWriter, r *http.Request, path, key string, revision int64) {
+	page.Protect(w.Header())
+	http.Redirect(w, r, page.Link(path, "done", key, "revision", strconv.FormatInt(revision, 10)), http.StatusSeeOther)
 }
 
 // waits leads to a proposal, when a change waits for a second person: answers of the contract have it as Waiting. It reports

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -13,7 +12,9 @@ import (
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway/strict"
 	"countersign.dev/internal/edge/gateway/upstream"
+	"countersign.dev/internal/edge/passage"
 	"countersign.dev/internal/edge/problem"
+	"countersign.dev/internal/tracing"
 )
 
 // call is one request on its way through the gateway. It is taken from a pool and goes back when the answer is done.
@@ -33,6 +34,7 @@ type call struct {
 	out    upstream.Request
 	answer upstream.Response
 	record audit.Decision
+	place  tracing.Place // in a trace; zero: none, or nothing is traced
 
 	status   int
 	received int64 // of the request's body
@@ -71,10 +73,13 @@ func (c *call) translate() {
 
 // framing says what the strict reader found wrong with the bytes of this request; empty: nothing.
 func (c *call) framing() string {
-	if c.r.ProtoMajor == 1 && c.marks == nil {
+	if c.r.ProtoMajor == 1 && c.marks == nil && !c.g.cfg.unread() {
 		return "the connection was not checked" // a fault of the wiring: fail closed
 	}
 	if c.marks == nil {
+		if c.r.ProtoMajor == 1 {
+			return unreadFault(c.r)
+		}
 		return lengthFault(c.r)
 	}
 	switch c.marks.Fault {
@@ -109,7 +114,7 @@ func (c *call) upgrade() bool {
 // hostMismatch reports a request without exactly one host. HTTP/1 requests with two were refused by the strict reader;
 // over HTTP/2, net/http keeps a Host beside :authority in the header.
 func hostMismatch(r *http.Request) bool {
-	if !isHost(r.Host) {
+	if !passage.IsHost(r.Host) {
 		return true
 	}
 	for _, host := range r.Header["Host"] {
@@ -120,21 +125,9 @@ func hostMismatch(r *http.Request) bool {
 	return false
 }
 
-// isHost admits the bytes that a host and a port are made of. The strict reader has seen to it over HTTP/1; net/http lets
-// any :authority through, which no upstream could be sent.
-func isHost(host string) bool {
-	for i := range len(host) {
-		c := host[i]
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte(".-_:[]", c) < 0 {
-			return false
-		}
-	}
-	return host != "" && len(host) <= 264
-}
-
 func (c *call) serve() {
 	c.w.Header()["Countersign-Request-Id"] = []string{c.decision.RequestID}
-	if !c.g.serves(c.r.Host) {
+	if !c.g.hosts.Serve(c.r.Host) {
 		c.decision.Address = c.request.Address
 		c.decision.Reason = access.UnknownHost
 		c.refuse()
@@ -171,21 +164,6 @@ func (c *call) nameFraming() {
 	}
 }
 
-// serves reports whether a Host names this environment; names compare without case (security rule 16).
-func (g *Gateway) serves(host string) bool {
-	if g.hosts == nil {
-		return true
-	}
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else if strings.HasPrefix(host, "[") && strings.HasSuffix(host, "]") {
-		host = host[1 : len(host)-1]
-	}
-	return g.hosts[lower(host)]
-}
-
-func lower(s string) string { return strings.ToLower(s) }
-
 // refuse renders c's decision.
 func (c *call) refuse() {
 	format := problem.Negotiate(c.r.Header["Accept"], c.r.Header["Content-Type"])
@@ -209,6 +187,9 @@ func (c *call) end() {
 	c.body.release()
 	c.remember()
 	c.g.cfg.Record.Record(&c.record)
+	if t := c.g.cfg.Trace; t != nil {
+		c.traceDone(t)
+	}
 	g := c.g
 	c.request.Reset()
 	header := c.answer.Header

@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/edge/gateway/upstream"
+	"countersign.dev/internal/edge/passage"
 	"countersign.dev/internal/edge/problem"
 )
 
@@ -23,6 +24,10 @@ const (
 
 // forward sends what was verified to the API's upstream and its answer back.
 func (c *call) forward() {
+	if c.g.cfg.Within != nil {
+		c.hand()
+		return
+	}
 	doer := c.g.cfg.Upstreams[c.decision.API]
 	if doer == nil {
 		c.decision.Reason, c.decision.Cause = access.Internal, errors.New("no upstream for "+c.decision.API.Name)
@@ -37,6 +42,9 @@ func (c *call) forward() {
 		c.out.Header = make(http.Header, 16)
 	}
 	c.cleanHeaders(c.out.Header)
+	if t := c.g.cfg.Trace; t != nil {
+		c.traceOut(t)
+	}
 	c.out.Method, c.out.Target, c.out.Host, c.out.Body = c.r.Method, c.r.RequestURI, c.host(), c.body.bytes()
 	_, stated := c.r.Header["Content-Length"]
 	c.out.HasLength = c.r.ContentLength != 0 || stated || expectsBody(c.r.Method)
@@ -85,7 +93,7 @@ func (c *call) fail(err error) {
 func (c *call) relay() {
 	header := c.w.Header()
 	for name, values := range c.answer.Header {
-		if !isIdentity(name) && name != "Alt-Svc" { // which would lead callers around the gateway
+		if !passage.IsIdentity(name) && name != "Alt-Svc" { // which would lead callers around the gateway
 			header[name] = values
 		}
 	}
@@ -163,7 +171,7 @@ func (c *call) write(a problem.Answer) {
 	clear(header)
 	header["Countersign-Request-Id"] = []string{c.decision.RequestID}
 	if c.decision.Reason != access.Allowed {
-		header[headerTime] = []string{strconv.FormatInt(c.g.cfg.Now().Unix(), 10)}
+		header[passage.HeaderTime] = []string{strconv.FormatInt(c.g.cfg.Now().Unix(), 10)}
 	}
 	a.Close = a.Close || c.marks != nil && c.marks.MustClose || c.closesUniformly(a.Status)
 	a.Close = a.Close && c.r.ProtoMajor < 2 // one stream's fault does not end the connection of all
@@ -182,6 +190,7 @@ func (c *call) write(a problem.Answer) {
 	if c.r.ContentLength != 0 && !c.body.read {
 		c.leaveBody(control)
 	}
+	c.leaveDeadline(control)
 }
 
 // leaveBody makes sure that the answer arrives although its request is still being sent: it goes out at once, and over

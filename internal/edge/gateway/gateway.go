@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -20,6 +21,7 @@ import (
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway/upstream"
+	"countersign.dev/internal/edge/passage"
 	"countersign.dev/internal/edge/problem"
 )
 
@@ -40,7 +42,8 @@ type Config struct {
 	Hosts       []string // host names, without port, that name this environment; nil: any Host
 	Decider     *access.Decider
 	Address     *clientip.Deriver
-	Upstreams   map[*access.API]upstream.Doer // one for every API of the environment
+	Upstreams   map[*access.API]upstream.Doer // one for every API of the environment; with Within nil ones
+	Within      *Within                       // nil: what is let in is forwarded
 	Exchange    Exchange                      // may be nil where no API has a token endpoint
 	Captures    map[*access.API]Captures      // of signed APIs; nil: nothing is kept, and ExplainBase is a path like any other
 	Record      Recorder
@@ -50,6 +53,8 @@ type Config struct {
 	// ctx has ended; a record of the refusal follows. The decision says what is known by then: no status, no answer. Admit
 	// must not keep it. nil: nothing is asked.
 	Admit func(ctx context.Context, d *audit.Decision) error
+
+	Trace Tracer // nil: nothing is traced, and a caller's traceparent is a header like any other
 
 	Log *slog.Logger
 	Now func() time.Time
@@ -66,9 +71,9 @@ type Config struct {
 // request is done, which only their owner can tell.
 type Gateway struct {
 	cfg         Config
-	hosts       map[string]bool
-	credentials map[string]bool // canonical names of the headers that end here
-	calls       sync.Pool       // of *call
+	hosts       passage.Hosts
+	credentials passage.Credentials // headers that end here
+	calls       sync.Pool           // of *call
 }
 
 // New checks cfg.
@@ -77,7 +82,7 @@ func New(cfg Config) (*Gateway, error) {
 		return nil, errors.New("gateway: environment, decider, address, record, log, clock and body budget must be set")
 	}
 	for api, doer := range cfg.Upstreams {
-		if api == nil || doer == nil || api.Environment != cfg.Environment {
+		if api == nil || (doer == nil) != (cfg.Within != nil) || api.Environment != cfg.Environment {
 			return nil, errors.New("gateway: every API of the environment, and no other, has an upstream")
 		}
 		if api.TokenEndpoint != "" && cfg.Exchange == nil {
@@ -89,20 +94,17 @@ func New(cfg Config) (*Gateway, error) {
 			return nil, errors.New("gateway: captures are of signed APIs that are served")
 		}
 	}
+	if cfg.Within != nil && cfg.Within.Next == nil {
+		return nil, errors.New("gateway: what is let in needs a handler")
+	}
 	if cfg.BodyTimeout == 0 {
 		cfg.BodyTimeout = 30 * time.Second
 	}
 	if cfg.WriteStall == 0 {
 		cfg.WriteStall = time.Minute
 	}
-	g := &Gateway{cfg: cfg, credentials: credentialHeaders(cfg.Upstreams)}
+	g := &Gateway{cfg: cfg, hosts: passage.HostsOf(cfg.Hosts), credentials: passage.CredentialsOf(maps.Keys(cfg.Upstreams))}
 	g.calls.New = func() any { return new(call) }
-	if cfg.Hosts != nil {
-		g.hosts = map[string]bool{}
-		for _, host := range cfg.Hosts {
-			g.hosts[lower(host)] = true
-		}
-	}
 	return g, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/edge/gateway/strict"
+	"countersign.dev/internal/edge/passage"
 	"countersign.dev/internal/edge/problem"
 )
 
@@ -22,6 +23,6 @@ func (g *Gateway) AnswerUnread(peer netip.AddrPort, fault strict.Fault) []byte {
 		Status: a.Status, Peer: peer.Addr(), BytesOut: int64(len(a.Body)),
 	})
 	answer := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\n%s: %s\r\n%s: %d\r\nDate: %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
-		a.Status, http.StatusText(a.Status), headerRequestID, d.RequestID, headerTime, now.Unix(), now.UTC().Format(http.TimeFormat), a.ContentType, len(a.Body))
+		a.Status, http.StatusText(a.Status), passage.HeaderRequestID, d.RequestID, passage.HeaderTime, now.Unix(), now.UTC().Format(http.TimeFormat), a.ContentType, len(a.Body))
 	return append(answer, a.Body...)
 }

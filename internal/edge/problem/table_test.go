@@ -128,6 +128,7 @@ func TestStatusAndCodes(t *testing.T) {
 		{access.Replayed, 409, "replayed", "14020"},
 		{access.Overloaded, 503, "overloaded", "14020"},
 		{access.Unavailable, 503, "unavailable", "14020"},
+		{access.SnapshotStale, 503, "snapshot_stale", "14020"},
 		{access.Internal, 503, "internal", "14020"},
 		{access.UpstreamUnreachable, 502, "upstream_unreachable", "14020"},
 		{access.UpstreamTimeout, 504, "upstream_timeout", "14020"},

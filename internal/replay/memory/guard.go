@@ -65,6 +65,12 @@ type Config struct {
 	// Now is the clock; required. Only Open asks it: a claim brings its own.
 	Now func() time.Time
 
+	// Loaded hears of each key that Open reads back, with the second until
+	// which it is remembered here; its error is Open's. A key may come twice,
+	// the later time last. It is how another guard takes over from this one.
+	// Nil: nobody.
+	Loaded func(key replay.Key, until int64) error
+
 	// Files stands in for the folder's files in tests; nil is the operating
 	// system's, see OpenFiles. The lock is taken in Dir all the same.
 	Files Files
@@ -85,6 +91,7 @@ type Guard struct {
 	markFile File
 	limit    int64
 	durable  bool
+	loaded   func(key replay.Key, until int64) error
 	recovery Recovery
 
 	seeds  seeds
@@ -148,7 +155,7 @@ func prepare(config Config) (*Guard, error) {
 		return nil, fmt.Errorf("%d shards: a power of two up to %d is needed", shards, maxShards)
 	}
 	g := &Guard{
-		files: config.Files, seeds: newSeeds(), limit: int64(limit), durable: config.Sync,
+		files: config.Files, seeds: newSeeds(), limit: int64(limit), durable: config.Sync, loaded: config.Loaded,
 		shards: make([]shard, shards), segments: make(map[bucket]*segment),
 	}
 	g.due.Store(math.MaxInt64)

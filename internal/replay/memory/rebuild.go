@@ -114,7 +114,14 @@ func (g *Guard) restore(b bucket) error {
 	s := &segment{files: g.files, bucket: b, file: f}
 	g.segments[b] = s
 	g.due.Store(min(g.due.Load(), b.end()))
-	if s.offset, err = load(f, b, func(key *[32]byte) { g.remember(key, b) }); err != nil {
+	var refused error
+	s.offset, err = load(f, b, func(key *[32]byte) {
+		g.remember(key, b)
+		if g.loaded != nil && refused == nil {
+			refused = g.loaded(*key, b.end())
+		}
+	})
+	if err = errors.Join(err, refused); err != nil {
 		return fmt.Errorf("load replay segment %s: %w", b.name(), err)
 	}
 	size, err := f.Size()

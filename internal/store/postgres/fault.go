@@ -58,7 +58,7 @@ func cut(err error) bool {
 }
 
 func sorted(err error) bool {
-	for _, known := range []error{store.ErrBusy, store.ErrReadOnly, store.ErrFull, store.ErrCorrupt, store.ErrForeign, store.ErrUnreachable, store.ErrUnrecorded} {
+	for _, known := range []error{store.ErrBusy, store.ErrReadOnly, store.ErrFull, store.ErrCorrupt, store.ErrForeign, store.ErrUnreachable, store.ErrUnrecorded, store.ErrMissing} {
 		if errors.Is(err, known) {
 			return true
 		}

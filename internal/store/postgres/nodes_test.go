@@ -125,7 +125,7 @@ func TestRule28ADatabaseThatIsNotOursIsRefused(t *testing.T) {
 		fault  error
 		says   string
 	}{
-		"a newer program's": {"UPDATE countersign_schema SET version = 3, least = 2", store.ErrForeign, "use a newer one"},
+		"a newer program's": {"UPDATE countersign_schema SET version = 4, least = 3", store.ErrForeign, "use a newer one"},
 		"a planted trigger": {`CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; ` +
 			`CREATE TRIGGER helpful BEFORE INSERT ON partner FOR EACH ROW EXECUTE FUNCTION evil()`, store.ErrCorrupt, "helpful of partner"},
 		"a trigger with our name": {`CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; DROP TRIGGER change_is_final ON change; ` +
@@ -133,7 +133,18 @@ func TestRule28ADatabaseThatIsNotOursIsRefused(t *testing.T) {
 		"a guard that is gone":         {"DROP TRIGGER change_is_final ON change", store.ErrCorrupt, "change_is_next, change_stays"},
 		"a guard that is switched off": {"ALTER TABLE change DISABLE TRIGGER change_is_final", store.ErrCorrupt, "change_is_next, change_stays"},
 		"a guard that guards nothing":  {"CREATE OR REPLACE FUNCTION change_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'", store.ErrCorrupt, "change_guard"},
-		"a rule":                       {"CREATE RULE quiet AS ON UPDATE TO partner DO INSTEAD NOTHING", store.ErrCorrupt, "quiet"},
+		"a planted trigger that is always in force": {`CREATE FUNCTION evil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; ` +
+			`CREATE TRIGGER helpful BEFORE INSERT ON partner FOR EACH ROW EXECUTE FUNCTION evil(); ALTER TABLE partner ENABLE ALWAYS TRIGGER helpful`, store.ErrCorrupt, "helpful of partner"},
+		"a guard of a function with our name": {`CREATE SCHEMA other; CREATE FUNCTION other.change_guard() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; DROP TRIGGER change_is_final ON change; ` +
+			`CREATE TRIGGER change_is_final BEFORE UPDATE OR DELETE ON change FOR EACH ROW EXECUTE FUNCTION other.change_guard()`, store.ErrCorrupt, "change_is_final of change"},
+		"a guard that never fires": {`DROP TRIGGER change_is_final ON change; ` +
+			`CREATE TRIGGER change_is_final BEFORE UPDATE OR DELETE ON change FOR EACH ROW WHEN (false) EXECUTE FUNCTION change_guard()`, store.ErrCorrupt, "change_is_final of change"},
+		"a guard of another event": {`DROP TRIGGER change_is_final ON change; ` +
+			`CREATE TRIGGER change_is_final BEFORE DELETE ON change FOR EACH ROW EXECUTE FUNCTION change_guard()`, store.ErrCorrupt, "change_is_final of change"},
+		"a guard of another column": {`DROP TRIGGER change_is_final ON change; ` +
+			`CREATE TRIGGER change_is_final BEFORE UPDATE OF seq OR DELETE ON change FOR EACH ROW EXECUTE FUNCTION change_guard()`, store.ErrCorrupt, "change_is_final of change"},
+		"a role without guards": {`DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET session_replication_role = replica'; END $$`, store.ErrCorrupt, "session_replication_role"},
+		"a rule":                {"CREATE RULE quiet AS ON UPDATE TO partner DO INSTEAD NOTHING", store.ErrCorrupt, "quiet"},
 	} {
 		url := server.Database(t)
 		open(t, url)
@@ -175,7 +186,7 @@ func TestAnExpandedDatabaseServesBothVersions(t *testing.T) {
 	if err := add(older, "ptn_a"); err != nil {
 		t.Fatal(err)
 	}
-	server.Do(t, url, `ALTER TABLE partner ADD COLUMN region TEXT; CREATE TABLE region (name TEXT); UPDATE countersign_schema SET version = 2`)
+	server.Do(t, url, `ALTER TABLE partner ADD COLUMN region TEXT; CREATE TABLE region (name TEXT); UPDATE countersign_schema SET version = 3`)
 	if err := add(older, "ptn_b"); err != nil {
 		t.Errorf("one that was open: %v", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
@@ -26,6 +27,7 @@ import (
 const (
 	DefaultLockTimeout = 5 * time.Second
 	DefaultConns       = 8
+	maxSilence         = 20 * time.Second // of a transaction that writes, between two of its statements
 	commitPatience     = 10 * time.Second // for what became of a commit whose answer was lost
 	commitAgain        = 100 * time.Millisecond
 	channel            = "countersign_change"
@@ -33,9 +35,11 @@ const (
 
 // Config says where the register is.
 type Config struct {
-	URL         string        // postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full…, or keywords and values; must be set
+	URL         string        // postgres://USER@HOST:PORT/DATABASE?sslmode=verify-full…, or keywords and values; must be set; of several hosts the primary counts
 	LockTimeout time.Duration // how long a write waits for another writer; 0: DefaultLockTimeout; at least 1 ms
-	Conns       int           // connections at most; 0: DefaultConns; at least 2
+	Conns       int           // connections at most, half of them for those who write; 0: DefaultConns; at least 2
+	Silence     time.Duration // how long the database may say nothing to a question before the connection counts as broken; 0: DefaultSilence
+	Existing    bool          // makes no register: an empty database is store.ErrMissing
 
 	// Convert is asked before the tables of an older version are brought up to date. Its error is Open's, and nothing is changed then.
 	// nil: they are.
@@ -49,13 +53,14 @@ type DB struct {
 	pool *sql.DB
 	conn *pgx.ConnConfig // for listening, which takes a connection of its own
 	lock time.Duration
-	name string // host and database, for people; never a password
+	turn chan struct{} // of the connections that writers may have at one time: some are left for who reads, and for nodes that tell of themselves
+	name string        // host and database, for people; never a password
 }
 
 // Open connects, makes the tables in an empty database, brings older ones up to date and checks the guards of the record. Several
 // nodes may open one database at once; one of them makes it. Errors wrap the sentinels of internal/store.
 func Open(ctx context.Context, cfg Config) (*DB, error) {
-	if cfg.URL == "" || cfg.Rand == nil || cfg.LockTimeout < 0 || cfg.Conns < 0 || cfg.Conns == 1 {
+	if cfg.URL == "" || cfg.Rand == nil || cfg.LockTimeout < 0 || cfg.Silence < 0 || cfg.Conns < 0 || cfg.Conns == 1 {
 		return nil, errors.New("open store: URL and Rand must be set, no number negative, and there are at least two connections")
 	}
 	conn, err := pgx.ParseConfig(cfg.URL)
@@ -68,10 +73,16 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if cfg.Conns == 0 {
 		cfg.Conns = DefaultConns
 	}
+	if cfg.Silence == 0 {
+		cfg.Silence = max(DefaultSilence, 2*cfg.LockTimeout)
+	}
 	conn.RuntimeParams["application_name"] = "countersign"
 	conn.RuntimeParams["synchronous_commit"] = "on" // when Update returns nil, it is on the disk, whatever the database's own default
 	conn.RuntimeParams["standard_conforming_strings"] = "on"
-	db := &DB{pool: stdlib.OpenDB(*conn), conn: conn, lock: cfg.LockTimeout, name: fmt.Sprintf("database %s at %s", conn.Database, conn.Host)}
+	conn.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsPrimary // a standby tells what the register was, and may tell it for ever
+	asking := conn.Copy()                                                  // the connection that listens hears nothing for hours, rightly
+	asking.DialFunc = impatiently(asking.DialFunc, cfg.Silence)
+	db := &DB{pool: stdlib.OpenDB(*asking), conn: conn, lock: cfg.LockTimeout, turn: make(chan struct{}, cfg.Conns/2), name: fmt.Sprintf("database %s at %s", conn.Database, conn.Host)}
 	db.pool.SetMaxOpenConns(cfg.Conns)
 	db.pool.SetMaxIdleConns(cfg.Conns)
 	db.pool.SetConnMaxIdleTime(5 * time.Minute)

@@ -19,12 +19,18 @@ import (
 // only adds (expand): then both numbers differ, and programs of both versions run side by side on one database. What the older one needs
 // is taken away by a later version, when the lowest number has been raised (contract).
 const (
-	schemaVersion = 1              // of the tables that this program makes and needs
+	schemaVersion = 2              // of the tables that this program makes and needs
 	openLock      = 0x43534f50454e // of the advisory lock under which tables are made
 )
 
 //go:embed schema/1.sql
 var tablesOf1 string
+
+//go:embed schema/2.sql
+var addedBy2 string
+
+// added is what each version adds to the one before it, from version 2 on. Programs of the version before go on beside it.
+var added = []string{addedBy2}
 
 //go:embed schema/guard.sql
 var guardBody string
@@ -46,10 +52,22 @@ func (d *DB) prepare(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if version == 0 && cfg.Existing {
+		return fmt.Errorf("%w in %s", store.ErrMissing, d.name)
+	}
+	if version > 0 && version < schemaVersion && cfg.Convert != nil {
+		if err := cfg.Convert(); err != nil {
+			return err
+		}
+	}
 	if version == 0 {
 		if err := makeTables(ctx, tx, cfg.Rand); err != nil {
 			return err
 		}
+		version = 1
+	}
+	if err := expand(ctx, tx, version); err != nil {
+		return err
 	}
 	if err := d.checkGuards(ctx, tx); err != nil {
 		return err
@@ -102,6 +120,20 @@ func makeTables(ctx context.Context, tx *sql.Tx, random io.Reader) error {
 	return err
 }
 
+// expand adds what tables of a version lack. It takes nothing away and locks no table that is there, so that nodes of the older version
+// serve and write meanwhile and afterwards; the lowest version that may share the tables stays what it is.
+func expand(ctx context.Context, tx *sql.Tx, version int) error {
+	for ; version < schemaVersion; version++ {
+		if _, err := tx.ExecContext(ctx, added[version-1]); err != nil {
+			return fmt.Errorf("add what version %d of the tables has: %w", version+1, err)
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE countersign_schema SET version = $1", version+1); err != nil {
+			return fmt.Errorf("add what version %d of the tables has: %w", version+1, err)
+		}
+	}
+	return nil
+}
+
 // checkGuards refuses a register with a trigger or rule that is not its own, or without one that is: a planted one would change rows in the
 // transactions of honest changes, whose digests would vouch for it.
 func (d *DB) checkGuards(ctx context.Context, tx *sql.Tx) error {
@@ -114,6 +146,13 @@ func (d *DB) checkGuards(ctx context.Context, tx *sql.Tx) error {
 	if body != guardBody {
 		return fmt.Errorf("%w: %s has another change_guard than the register's own; restore a backup", store.ErrCorrupt, d.name)
 	}
+	var role string
+	if err := tx.QueryRowContext(ctx, "SELECT current_setting('session_replication_role')").Scan(&role); err != nil {
+		return err
+	}
+	if role != "origin" {
+		return fmt.Errorf("%w: %s has session_replication_role %s for this user, under which no guard is in force; set it to origin", store.ErrCorrupt, d.name, role)
+	}
 	names, err := d.guards(ctx, tx)
 	if err != nil {
 		return err
@@ -125,14 +164,17 @@ func (d *DB) checkGuards(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// guards are the names of all triggers and rules in force on the tables of the register, those that were switched off left out.
+// guards are the names of all triggers and rules in force on the tables of the register, those that were switched off left out. A trigger
+// of ours is called by its name alone where it is on its table, calls our function, and does so always when it should.
 func (d *DB) guards(ctx context.Context, tx *sql.Tx) (names []string, err error) {
-	rows, err := tx.QueryContext(ctx, `SELECT t.tgname || CASE WHEN c.relname = 'change' AND p.proname = 'change_guard' THEN '' ELSE ' of ' || c.relname END FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-			JOIN pg_proc p ON p.oid = t.tgfoid
-			WHERE n.nspname = current_schema() AND NOT t.tgisinternal AND t.tgenabled = 'O'
+	rows, err := tx.QueryContext(ctx, `SELECT t.tgname || CASE WHEN c.relname = 'change' AND p.proname = 'change_guard' AND p.prosrc = $1 AND p.pronamespace = n.oid
+				AND t.tgqual IS NULL AND t.tgattr = ''::int2vector AND (t.tgname, t.tgtype) IN (('change_is_next', 7), ('change_is_final', 27), ('change_stays', 34))
+				THEN '' ELSE ' of ' || c.relname END
+			FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_proc p ON p.oid = t.tgfoid
+			WHERE n.nspname = current_schema() AND NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')
 		UNION ALL SELECT r.rulename FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
 			WHERE n.nspname = current_schema() AND r.rulename <> '_RETURN'
-		ORDER BY 1`)
+		ORDER BY 1`, guardBody) // tgtype: the events and the moment, as bits (PostgreSQL, pg_trigger.h)
 	if err != nil {
 		return nil, err
 	}

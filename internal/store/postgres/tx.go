@@ -35,7 +35,12 @@ func (d *DB) Update(ctx context.Context, change func(*Tx) error) error {
 		return err
 	}
 	whole := context.WithoutCancel(ctx)
-	inner, err := d.pool.BeginTx(whole, nil)
+	line, done, err := d.line(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	inner, err := line.BeginTx(whole, nil)
 	if err != nil {
 		return d.explain(err)
 	}
@@ -66,9 +71,40 @@ func (d *DB) Update(ctx context.Context, change func(*Tx) error) error {
 	return d.settled(whole, head, inner.Commit())
 }
 
+// Aside calls write with a transaction that waits for nobody who writes the register: for what is no change of it, as what nodes tell of
+// themselves. The end of ctx takes it back. Errors: what write returns, the sentinels of internal/store; store.ErrUnrecorded for one that
+// changes the register, of which nothing is kept.
+func (d *DB) Aside(ctx context.Context, write func(*Tx) error) error {
+	inner, err := d.pool.BeginTx(ctx, nil)
+	if err != nil {
+		return d.explain(err)
+	}
+	defer inner.Rollback() // does nothing after a commit
+	if _, err := inner.ExecContext(ctx, limits(d.lock)); err != nil {
+		return d.explain(err)
+	}
+	tx := tables.New(ctx, inner, spell, false)
+	if err := write(tx); err != nil {
+		return d.explain(err)
+	}
+	if tx.Recorded() > 0 {
+		return fmt.Errorf("%s: %w: it was written aside", d.name, store.ErrUnrecorded)
+	}
+	if err := tx.Finish(); err != nil {
+		return d.explain(fmt.Errorf("%s: %w", d.name, err))
+	}
+	return d.explain(inner.Commit())
+}
+
+// limits bounds a transaction that writes: how long it waits for others, and how long it may say nothing while others wait for it. A node
+// that is paused, or cut off, in the middle of one loses it, and not its neighbours their turn.
+func limits(lock time.Duration) string {
+	return fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d", max(1, lock.Milliseconds()), maxSilence.Milliseconds())
+}
+
 // takeTurn waits until nobody else writes. The row that counts the changes is the lock, so that who holds it has read the newest one.
 func (d *DB) takeTurn(ctx context.Context, inner *sql.Tx) error {
-	if _, err := inner.ExecContext(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", max(1, d.lock.Milliseconds()))); err != nil {
+	if _, err := inner.ExecContext(ctx, limits(d.lock)); err != nil {
 		return err
 	}
 	var n int64

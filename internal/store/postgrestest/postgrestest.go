@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -28,6 +29,8 @@ type Server struct {
 	attr  *syscall.SysProcAttr // as whom it runs: it refuses root
 	mu    sync.Mutex
 	count int
+	watch *exec.Cmd      // ends the server and removes the folder when this process is gone, however it went
+	alive io.WriteCloser // what it waits for the end of
 }
 
 // Run starts a server, runs the tests and ends it; for TestMain. Where PostgreSQL is not installed, server is nil.
@@ -45,6 +48,21 @@ func Run(m *testing.M, use func(server *Server)) int {
 	defer server.end()
 	use(server)
 	return m.Run()
+}
+
+// Start starts a server for one test, which is ended with it. Without PostgreSQL it is as Need says.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	bin := find()
+	if bin == "" {
+		Need(t, nil)
+	}
+	server, err := start(bin)
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	t.Cleanup(server.end)
+	return server
 }
 
 // Need ends a test without a server: it is skipped on a machine without PostgreSQL, and fails where CI runs it.
@@ -84,7 +102,24 @@ func start(bin string) (*Server, error) {
 	if err := s.run("initdb", "-D", filepath.Join(dir, "data"), "-A", "trust", "-U", "countersign", "-E", "UTF8", "--no-locale", "--no-sync"); err != nil {
 		return nil, err
 	}
+	if err := s.outlive(); err != nil {
+		return nil, err
+	}
 	return s, s.Start()
+}
+
+// outlive starts what ends the server when the test dies before it has done so: the server is a daemon, whose parent is nobody.
+func (s *Server) outlive() error {
+	s.watch = exec.Command("/bin/sh", "-c", `cat >/dev/null; "$1/pg_ctl" -D "$2/data" -m immediate -w -t 60 stop; rm -rf "$2"`, "sh", s.bin, s.Dir)
+	s.watch.Dir, s.watch.SysProcAttr = "/", &syscall.SysProcAttr{Setpgid: true} // the interrupt of a terminal is not for it
+	if s.attr != nil {
+		s.watch.SysProcAttr.Credential = s.attr.Credential
+	}
+	var err error
+	if s.alive, err = s.watch.StdinPipe(); err != nil {
+		return err
+	}
+	return s.watch.Start()
 }
 
 // own gives the folder to whom the server runs as.
@@ -125,7 +160,8 @@ func (s *Server) Stop(how string) error {
 }
 
 func (s *Server) end() {
-	_ = s.Stop("immediate")
+	_ = s.alive.Close()
+	_ = s.watch.Wait()
 	_ = os.RemoveAll(s.Dir)
 }
 

@@ -16,6 +16,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+//go:embed migrations/expand/nodes.sql
+var nodesTables string // added to a file whose number stays as it is: older programs of the same number go on using it
+
 const (
 	applicationID = 0x4353474e // "CSGN" in the header of every register
 	schemaVersion = 3          // the number of the newest migration; each one sets it as the file's user_version
@@ -59,6 +62,9 @@ func (d *DB) prepare(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if _, err := d.writer.ExecContext(ctx, nodesTables); err != nil {
+		return fmt.Errorf("add the tables of nodes: %w", err)
 	}
 	return d.checkTriggers(ctx)
 }

@@ -51,6 +51,20 @@ func (d *DB) Update(ctx context.Context, change func(*Tx) error) error {
 	return explain(d.path, inner.Commit())
 }
 
+// Aside is Update for what is no change of the register: what nodes tell of themselves, leases. In one file there is one writer, so that it
+// waits for its turn as Update does. Errors: those of Update; store.ErrUnrecorded for a change of the register.
+func (d *DB) Aside(ctx context.Context, write func(*Tx) error) error {
+	return d.Update(ctx, func(tx *Tx) error {
+		if err := write(tx); err != nil {
+			return err
+		}
+		if tx.Recorded() > 0 {
+			return fmt.Errorf("%s: %w: it was written aside", d.path, store.ErrUnrecorded)
+		}
+		return nil
+	})
+}
+
 // named says which file a change without its row was meant for.
 func named(path string, err error) error {
 	if errors.Is(err, store.ErrUnrecorded) {

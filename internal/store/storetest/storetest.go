@@ -49,6 +49,12 @@ func Run(t *testing.T, open func(t *testing.T) registry.Store) {
 		"pages of credentials":                    credentialPages,
 		"pages of changes":                        changePages,
 		"an ended context changes nothing":        ended,
+		"nodes come and go":                       nodes,
+		"impossible nodes are refused":            impossibleNodes,
+		"a term of a lease has one holder":        leases,
+		"of many one gets a lease":                oneHolder,
+		"no change is written aside":              apart,
+		"the clock is the database's":             clock,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

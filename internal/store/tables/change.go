@@ -72,7 +72,10 @@ func (t *Tx) Finish() error {
 			return err
 		}
 	}
-	return t.SetHead(head)
+	if err := t.SetHead(head); err != nil {
+		return err
+	}
+	return t.run("note the time", "UPDATE changed SET n = ?, at = "+Clock, int64(head.Seq))
 }
 
 // digest gives every touched row to its change row.

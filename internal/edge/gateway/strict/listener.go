@@ -111,7 +111,7 @@ func (l *Listener) CloseIdle() {
 // newGrace is how long a connection may have been open without a request before
 // an orderly end closes it: the first request of one that was had a moment ago
 // may be on its way, and was accepted.
-const newGrace = 500 * time.Millisecond
+const newGrace = 2 * time.Second
 
 // closeIdleSoon is CloseIdle with that grace. It returns at once.
 func (l *Listener) closeIdleSoon() {

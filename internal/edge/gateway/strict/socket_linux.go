@@ -4,7 +4,6 @@ import (
 	"io"
 	"net"
 	"syscall"
-	"unsafe"
 )
 
 // socket reads and writes a TCP connection with system calls that the scheduler is not told of. It would otherwise give the
@@ -56,10 +55,10 @@ func (s *socket) receive(c net.Conn, p []byte) (int, error) {
 func (s *socket) pullOnce(fd uintptr) bool {
 	t := &s.read
 	for {
-		n, _, err := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&t.p[0])), uintptr(len(t.p)))
+		n, err := rawRead(fd, t.p)
 		switch err {
 		case 0:
-			if t.n = int(n); n == 0 {
+			if t.n = n; n == 0 {
 				t.err = io.EOF
 			}
 			return true
@@ -92,10 +91,10 @@ func (s *socket) send(c net.Conn, p []byte) (int, error) {
 func (s *socket) pushAll(fd uintptr) bool {
 	t := &s.write
 	for t.n < len(t.p) {
-		n, _, err := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(&t.p[t.n])), uintptr(len(t.p)-t.n))
+		n, err := rawWrite(fd, t.p[t.n:])
 		switch err {
 		case 0:
-			t.n += int(n)
+			t.n += n
 		case syscall.EINTR:
 		case syscall.EAGAIN:
 			return false

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"countersign.dev/internal/engines"
+)
+
+// intoDatabase puts a backup into an empty database: by way of a draft in the data folder, which says already that it is a restored one,
+// so that no moment has a register there whose record does not.
+func (r *restoreOptions) intoDatabase(ctx context.Context, at place, made manifest, out *output) error {
+	if r.replace {
+		return hinted{errors.New("--replace is for a register in SQLite"), "a database is never emptied by a command: make another one, name it in register.url_file, and restore into that"}
+	}
+	to, err := engines.OpenStore(ctx, engines.StoreConfig{Place: at.register, Create: true})
+	if err != nil {
+		return err
+	}
+	err = nobodyServes(ctx, to, at.register)
+	if err == nil {
+		err = r.throughDraft(ctx, at, made, to)
+	}
+	if err = errors.Join(err, to.Close()); err != nil {
+		return hintCopy(err)
+	}
+	return showRestored(out, restoredView{Register: at.register.String(), Revision: made.Revision, Contradicting: at.outrun(made.Revision)})
+}
+
+// throughDraft copies a verified draft of the backup into an open database.
+func (r *restoreOptions) throughDraft(ctx context.Context, at place, made manifest, to engines.Store) (err error) {
+	if now, err := to.Revision(ctx); err != nil || now != 0 {
+		return errors.Join(err, hinted{fmt.Errorf("there is a register already: %s, revision %d", at.register, now), "make another, empty database and name it in register.url_file"})
+	}
+	draft := filepath.Join(at.data, "countersign.db.restoring")
+	if err := copyFile(ctx, filepath.Join(r.from, backupRegister), draft); err != nil {
+		return hinted{fmt.Errorf("copy the backup: %w", err), "if no other restore is at work, remove " + draft}
+	}
+	defer func() { err = errors.Join(err, sweepDraft(draft, true)) }()
+	if err := sweepDraft(draft, false); err != nil { // of a restore that was killed
+		return err
+	}
+	if err := verifyBackup(ctx, draft, made); err != nil {
+		return err
+	}
+	if err := noteRestored(ctx, draft, made); err != nil {
+		return err
+	}
+	whole, err := filepath.Abs(draft)
+	if err != nil {
+		return err
+	}
+	from, err := engines.OpenStore(ctx, engines.StoreConfig{Place: engines.Place{File: whole}})
+	if err != nil {
+		return err
+	}
+	_, err = engines.Copy(ctx, to, from)
+	return errors.Join(err, from.Close())
+}

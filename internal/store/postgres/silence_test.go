@@ -1,0 +1,110 @@
+package postgres_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"countersign.dev/internal/store"
+	"countersign.dev/internal/store/postgres"
+	"countersign.dev/internal/store/postgrestest"
+)
+
+// pausing stands between a node and the database, and can hold everything back, as a machine does that is paused: connections stay open,
+// new ones are taken, and nothing is said.
+type pausing struct {
+	dir  string
+	held *sync.RWMutex // locked while it is paused
+}
+
+func newPausing(t *testing.T) *pausing {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pausing-") // a short path, for the socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pausing{dir: dir, held: new(sync.RWMutex)}
+	l, err := net.Listen("unix", filepath.Join(dir, socketName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close(); _ = os.RemoveAll(dir) })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go p.serve(c)
+		}
+	}()
+	return p
+}
+
+func (p *pausing) serve(client net.Conn) {
+	defer client.Close()
+	backend, err := net.Dial("unix", filepath.Join(server.Dir, socketName))
+	if err != nil {
+		return
+	}
+	defer backend.Close()
+	go func() {
+		defer client.Close()
+		_, _ = io.Copy(waiting{client, p.held}, backend)
+	}()
+	_, _ = io.Copy(waiting{backend, p.held}, client)
+}
+
+type waiting struct {
+	io.Writer
+	held *sync.RWMutex
+}
+
+func (w waiting) Write(b []byte) (int, error) {
+	w.held.RLock()
+	defer w.held.RUnlock()
+	return w.Writer.Write(b)
+}
+
+// TestAPausedDatabaseHoldsNobodyForLong: neither who has a transaction under way, nor who waits for a connection while all of them hang; and
+// everything goes on when it does.
+func TestAPausedDatabaseHoldsNobodyForLong(t *testing.T) {
+	postgrestest.Need(t, server)
+	between, url := newPausing(t), server.Database(t)
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: url + " host=" + between.dir, Silence: 200 * time.Millisecond, LockTimeout: time.Millisecond, Conns: 2, Rand: rand.Reader})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := add(db, "ptn_before"); err != nil {
+		t.Fatal(err)
+	}
+	between.held.Lock()
+	failures := make(chan error, 6)
+	for range cap(failures) {
+		go func() { failures <- add(db, "ptn_meanwhile") }()
+	}
+	for range cap(failures) {
+		if err := <-failures; !errors.Is(err, store.ErrUnreachable) {
+			t.Errorf("a change of a paused database: %v", err)
+		}
+	}
+	if _, err := db.Revision(t.Context()); !errors.Is(err, store.ErrUnreachable) {
+		t.Errorf("its revision: %v", err)
+	}
+	between.held.Unlock()
+	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		if err = add(db, "ptn_after"); err == nil || time.Since(begun) > 30*time.Second {
+			break
+		}
+	}
+	if err != nil {
+		t.Errorf("it does not go on: %v", err)
+	}
+}
