@@ -58,7 +58,11 @@ func curve(style int, name string, points []point, x, y scale) string {
 	for i, p := range points {
 		fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: " L"}[i == 0], x.place(p.x), y.place(p.y))
 		fmt.Fprintf(&w, `<circle class="s%d" cx="%.1f" cy="%.1f" r="3"><title>%s: %s µs</title></circle>`+"\n", style, x.place(p.x), y.place(p.y), short(p.x), number(p.y))
-		fmt.Fprintf(&w, `<text x="%.1f" y="%.1f" text-anchor="middle" font-size="10">%s</text>`+"\n", x.place(p.x), y.place(p.y)-7, number(p.y))
+		at, anchor := x.place(p.x), "middle"
+		if i == 0 { // beside the words of the axis
+			at, anchor = at+4, "start"
+		}
+		fmt.Fprintf(&w, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="10">%s</text>`+"\n", at, y.place(p.y)-7, anchor, number(p.y))
 	}
 	last := points[len(points)-1]
 	fmt.Fprintf(&w, `<path class="line s%d" style="fill:none" d="%s"/><text x="%.1f" y="%.1f">%s</text>`+"\n", style, path.String(), x.place(last.x)+10, y.place(last.y)+4, html.EscapeString(name))
