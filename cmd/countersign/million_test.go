@@ -5,8 +5,11 @@ import (
 	"crypto/rand"
 	"fmt"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +24,9 @@ import (
 const million = 1_000_000
 
 // BenchmarkMillion is a register of a million signing keys of 100,000 partners: how long until it is in force after a start, what a
-// credential takes in memory then, and how long a change needs until it is in force.
+// credential takes in memory then, how long a change needs until it is in force, and how long a decision is kept waiting meanwhile, at
+// changes and while the whole register is read anew. COUNTERSIGN_MILLION names an empty folder that keeps it as a data folder, for
+// trying backup, restore and serve by hand.
 func BenchmarkMillion(b *testing.B) {
 	r, folder := millionRegister(b)
 	for b.Loop() {
@@ -45,6 +50,7 @@ func BenchmarkMillion(b *testing.B) {
 		b.ReportMetric(time.Since(start).Seconds(), "s/ready")
 		b.ReportMetric(float64(liveHeap()-before)/million, "bytes/credential")
 		var worst time.Duration
+		stop := askAll(b, decider)
 		for n := range 20 {
 			rule := partner.NetworkRule{PartnerID: fmt.Sprintf("ptn_%026d", n*997), Environment: "sandbox", Prefix: netip.MustParsePrefix(fmt.Sprintf("198.18.%d.0/24", n))}
 			if _, err := r.Allow(b.Context(), registry.Actor{Kind: registry.Operator, Name: "alice"}, rule); err != nil {
@@ -53,9 +59,46 @@ func BenchmarkMillion(b *testing.B) {
 			worst = max(worst, load())
 		}
 		b.ReportMetric(float64(worst.Microseconds())/1000, "ms/change")
+		b.ReportMetric(float64(stop().Microseconds())/1000, "ms/longest-decision-at-changes")
+		stop = askAll(b, decider)
+		whole, err := reading.Roster(b.Context(), 0)
+		if err == nil {
+			err = decider.Load(whole, time.Now())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		whole.Wipe()
+		b.ReportMetric(float64(stop().Microseconds())/1000, "ms/longest-decision-at-whole")
 		runtime.KeepAlive(decider)
 	}
 	b.Log(folder)
+}
+
+// askAll asks for one decision after another until stop is called, which says how long the longest one took. They are refused as
+// late as a key is looked for: that is what touches the snapshot.
+func askAll(b *testing.B, decider *access.Decider) (stop func() time.Duration) {
+	over, longest := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		var most time.Duration
+		r := &access.Request{Environment: "sandbox", Method: "GET", Target: "/api/v1/cards/1", Host: "a", Address: netip.MustParseAddr("198.51.100.7"), LengthStated: true}
+		r.Header = map[string][]string{"X-Auth-Token": {"0123456789abcdef0123456789abcdef"}, "X-Auth-Signature": {strings.Repeat("0", 64)}}
+		for d := new(access.Decision); ; *d = (access.Decision{}) {
+			select {
+			case <-over:
+				longest <- most
+				return
+			default:
+			}
+			begun := time.Now()
+			r.Header["X-Auth-Timestamp"] = []string{strconv.FormatInt(begun.Unix(), 10)}
+			if decider.Decide(r, d); d.Reason != access.UnknownCredential {
+				panic(d.Reason.String())
+			}
+			most = max(most, time.Since(begun))
+		}
+	}()
+	return func() time.Duration { close(over); return <-longest }
 }
 
 func liveHeap() uint64 {
@@ -80,13 +123,16 @@ func millionDecider(b *testing.B) *access.Decider {
 
 func millionRegister(b *testing.B) (*registry.Registry, string) {
 	b.Helper()
-	folder := b.TempDir()
-	db, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(folder, "register.db")})
+	folder := os.Getenv("COUNTERSIGN_MILLION")
+	if folder == "" {
+		folder = b.TempDir()
+	}
+	db, err := sqlite.Open(b.Context(), sqlite.Config{Path: filepath.Join(folder, "countersign.db")})
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = db.Close() })
-	ring, err := secret.OpenRing(b.Context(), secret.KeyFile{Path: filepath.Join(folder, "keys"), Create: true, Rand: rand.Reader}, rand.Reader)
+	ring, err := secret.OpenRing(b.Context(), secret.KeyFile{Path: filepath.Join(folder, "master.key"), Create: true, Rand: rand.Reader}, rand.Reader)
 	if err != nil {
 		b.Fatal(err)
 	}
