@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/config"
+	"countersign.dev/internal/datafolder"
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway/upstream"
 	"github.com/google/go-cmp/cmp"
@@ -94,7 +95,7 @@ func TestRule8OtherJournalsAreFound(t *testing.T) {
 		}
 	}
 	for scope, minute := range map[string]int64{"": 30, "-sandbox": 25, "-production": 25, "-production+sandbox": 30, "-other": 10} {
-		if until, err := otherJournals(dir, scope); err != nil || until != minute*60+59 {
+		if until, err := datafolder.Remembered(dir, scope, false); err != nil || until != minute*60+59 {
 			t.Errorf("a server of %q: until %d, %v, want the end of minute %d", scope, until, err, minute)
 		}
 	}

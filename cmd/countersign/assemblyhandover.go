@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"countersign.dev/internal/datafolder"
 	"countersign.dev/internal/replay"
 	"countersign.dev/internal/replay/memory"
 )
@@ -29,7 +30,7 @@ func (a *assembly) handOver(scope string) error {
 		told, err := a.handOverOne(dir)
 		switch {
 		case errors.Is(err, replay.ErrUnavailable) || errors.Is(err, replay.ErrFull):
-			until, failed := journalEnd(dir)
+			until, failed := datafolder.JournalEnd(dir)
 			if failed != nil {
 				return failed
 			}
@@ -82,7 +83,7 @@ func journalsOf(dir, scope string) ([]string, error) {
 	}
 	var dirs []string
 	for _, e := range entries {
-		if other, ok := strings.CutPrefix(e.Name(), "replay"); ok && e.IsDir() && overlap(scope, other) {
+		if other, ok := strings.CutPrefix(e.Name(), "replay"); ok && e.IsDir() && datafolder.Overlap(scope, other) {
 			dirs = append(dirs, filepath.Join(dir, e.Name()))
 		}
 	}

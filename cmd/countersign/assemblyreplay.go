@@ -3,14 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
 
 	"countersign.dev/internal/access"
+	"countersign.dev/internal/datafolder"
 	"countersign.dev/internal/replay/memory"
 )
 
@@ -82,7 +79,7 @@ func (a *assembly) openReplay(scope string, sync bool) error {
 	if r := guard.Recovery(); r.Entries > 0 || r.CutBytes > 0 {
 		a.log.Info("the replay journal was read back", "segments", r.Segments, "entries", r.Entries, "torn_bytes_cut", r.CutBytes)
 	}
-	if a.replay.until, err = otherJournals(a.dir, scope); err != nil {
+	if a.replay.until, err = datafolder.Remembered(a.dir, scope, false); err != nil {
 		return err
 	}
 	if now := a.now().Unix(); now <= a.replay.until {
@@ -90,56 +87,4 @@ func (a *assembly) openReplay(scope string, sync bool) error {
 			"until", time.Unix(a.replay.until, 0).UTC())
 	}
 	return a.metrics.Gauge("countersign_replay_entries", "Requests that are remembered so that they cannot be repeated.", func() float64 { return float64(guard.Len()) })
-}
-
-// otherJournals is until when the journals of other servers on the folder may remember a request of ours: a server of all
-// environments and one of a single environment do not share a journal. Segments are named by the minute in which their last
-// claim ends.
-func otherJournals(dir, scope string) (until int64, err error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return 0, err
-	}
-	for _, e := range entries {
-		other, ok := strings.CutPrefix(e.Name(), "replay")
-		if !ok || !e.IsDir() || other == scope || !overlap(scope, other) {
-			continue
-		}
-		end, err := journalEnd(filepath.Join(dir, e.Name()))
-		if err != nil {
-			return 0, err
-		}
-		until = max(until, end)
-	}
-	return until, nil
-}
-
-// journalEnd is until when a journal may remember anything.
-func journalEnd(dir string) (until int64, err error) {
-	segments, err := os.ReadDir(dir)
-	if err != nil {
-		return 0, fmt.Errorf("look at the replay journal of another server: %w", err)
-	}
-	for _, s := range segments {
-		digits, ok := strings.CutSuffix(s.Name(), ".seg")
-		if minute, err := strconv.ParseInt(digits, 10, 33); ok && err == nil {
-			until = max(until, minute*60+59)
-		}
-	}
-	return until, nil
-}
-
-// overlap reports whether two servers, named by their scopes, have an environment in common.
-func overlap(a, b string) bool {
-	if a == "" || b == "" {
-		return true
-	}
-	for one := range strings.SplitSeq(a[1:], "+") {
-		for two := range strings.SplitSeq(b[1:], "+") {
-			if one == two {
-				return true
-			}
-		}
-	}
-	return false
 }

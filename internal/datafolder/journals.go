@@ -19,25 +19,35 @@ func Remembered(dir, scope string, own bool) (until int64, err error) {
 	}
 	for _, e := range entries {
 		other, ok := strings.CutPrefix(e.Name(), "replay")
-		if !ok || !e.IsDir() || other == scope && !own || !overlap(scope, other) {
+		if !ok || !e.IsDir() || other == scope && !own || !Overlap(scope, other) {
 			continue
 		}
-		segments, err := os.ReadDir(filepath.Join(dir, e.Name()))
+		end, err := JournalEnd(filepath.Join(dir, e.Name()))
 		if err != nil {
-			return 0, fmt.Errorf("look at the replay journal of another server: %w", err)
+			return 0, err
 		}
-		for _, s := range segments {
-			digits, ok := strings.CutSuffix(s.Name(), ".seg")
-			if minute, err := strconv.ParseInt(digits, 10, 33); ok && err == nil {
-				until = max(until, minute*60+59)
-			}
+		until = max(until, end)
+	}
+	return until, nil
+}
+
+// JournalEnd is until when, in Unix seconds, the replay journal in a folder may remember anything; 0: it is empty.
+func JournalEnd(dir string) (until int64, err error) {
+	segments, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, fmt.Errorf("look at the replay journal of another server: %w", err)
+	}
+	for _, s := range segments {
+		digits, ok := strings.CutSuffix(s.Name(), ".seg")
+		if minute, err := strconv.ParseInt(digits, 10, 33); ok && err == nil {
+			until = max(until, minute*60+59)
 		}
 	}
 	return until, nil
 }
 
-// overlap reports whether two servers, named by their scopes, have an environment in common.
-func overlap(a, b string) bool {
+// Overlap reports whether two servers, named by their scopes, have an environment in common.
+func Overlap(a, b string) bool {
 	if a == "" || b == "" {
 		return true
 	}
