@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/heldport"
 	"countersign.dev/internal/redistest"
 	"countersign.dev/internal/store/postgrestest"
 )
@@ -55,7 +56,7 @@ func TestTheGatewaysConfigurationServes(t *testing.T) {
 		}
 	}
 	command(t, binary, "own-secrets", at("mounted"), at("run/countersign/own"))
-	file, ops := at("countersign.yaml"), free(t)
+	file, ops := at("countersign.yaml"), heldport.Hold(t, "127.0.0.1")
 	write(t, file, strings.NewReplacer("countersign-valkey.countersign.svc:6379", cache.Address, "0.0.0.0:8443", "127.0.0.1:0", "0.0.0.0:9900", ops, "lameduck: 15s", "lameduck: 1s",
 		"/run/countersign/", dir+"/run/countersign/", "/etc/countersign/", dir+"/etc/countersign/", "/var/lib/", dir+"/var/lib/").Replace(configMap(t)), 0o600)
 	serves(t, binary, file)
@@ -123,17 +124,6 @@ func write(t *testing.T, path, text string, mode os.FileMode) {
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// free is an address of loopback that nobody has at the moment.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // testCertificate is one for loopback and the name of the gateway, and its key.

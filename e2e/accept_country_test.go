@@ -47,6 +47,7 @@ func publishCountries(t *testing.T, path, country string, networks ...string) {
 // TestCountriesAreJudgedByTheFileOfTheMoment: behind a trusted proxy, a partner with a rule for one country is let in from there
 // alone; a new file counts by itself, a damaged one does not; "network test" says the same from the same configuration.
 func TestCountriesAreJudgedByTheFileOfTheMoment(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	path := filepath.Join(s.dir, "country.mmdb")
 	publishCountries(t, path, "DE", "198.51.100.0/24")
@@ -84,7 +85,7 @@ func TestCountriesAreJudgedByTheFileOfTheMoment(t *testing.T) {
 	await := func(address string, status int) {
 		t.Helper()
 		for begun := time.Now(); d.signed(t, production, from(address)).status != status; time.Sleep(20 * time.Millisecond) {
-			if time.Since(begun) > 20*time.Second {
+			if time.Since(begun) > startLimit {
 				t.Fatalf("from %s it never becomes %d", address, status)
 			}
 		}

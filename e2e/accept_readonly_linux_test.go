@@ -63,6 +63,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 	s := newSiteIn(t, filepath.Join(dir.dir, "site"))
 	s.cert, s.key = certificate(t) // not on that disk
+	s.settings["DECISIONS"] = "{when_full: refuse}"
 	d := s.serve(t)
 	once := patch("once").raw(d.Environments[sandbox])
 	d.ask(t, sandbox, once).want(t, 200)

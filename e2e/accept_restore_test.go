@@ -15,7 +15,7 @@ func TestRestoreGoesOn(t *testing.T) {
 	if out, err := exec.Command(binary(t), "key", "checkpoint-new", "--out", key).CombinedOutput(); err != nil {
 		t.Fatal(string(out), err)
 	}
-	s.settings["DECISIONS"] = "{when_full: refuse}\n  checkpoints: {dir: \"" + elsewhere + "\", key_file: " + key + ", every: 1s}"
+	s.settings["DECISIONS"] = "{when_full: refuse, patience: 60s}\n  checkpoints: {dir: \"" + elsewhere + "\", key_file: " + key + ", every: 1s}"
 	d := s.serve(t)
 	backup := filepath.Join(s.dir, "backup")
 	s.must(t, "backup", "--out", backup)

@@ -42,7 +42,7 @@ func TestBlocks(t *testing.T) {
 // banner waits until everything is printed, which may be after the ready file was written.
 func (d *dev) banner(t *testing.T, count int) []pasted {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(startLimit)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		text := d.stdout.String()
 		if all := blocks(text); len(all) >= count && strings.HasSuffix(text, "\n") {

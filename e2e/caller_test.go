@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -12,10 +13,18 @@ import (
 	"time"
 )
 
-// TestCallersOwnTools: `call` and `signing-proxy` of the real binary against the real gateway, with both protocols, and a token
-// that lives for a second only.
+// TestCallersOwnTools: `call` and `signing-proxy` of the real binary against the real gateway, with both protocols, and tokens that
+// end again and again, by a clock of the gateway that is set forward.
 func TestCallersOwnTools(t *testing.T) {
-	d := start(t, folder(t), "--token-lifetime", "1s")
+	t.Parallel()
+	program, err := stepped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := filepath.Join(t.TempDir(), "clock")
+	gateway := exec.Command(program)
+	gateway.Env = append(os.Environ(), clockVariable+"="+clock)
+	d := startAs(t, gateway, folder(t), "--token-lifetime", "5m")
 	defer mustStop(t, d)
 	e := d.Environments[sandbox]
 	callers := filepath.Join(t.TempDir(), "callers.yaml")
@@ -43,10 +52,30 @@ func TestCallersOwnTools(t *testing.T) {
 		sent(t, req)
 	}
 	renewing := startProxy(t, "--callers", callers, "--as", "agg")
-	for until := time.Now().Add(2500 * time.Millisecond); time.Now().Before(until); { // longer than two tokens live
-		req, _ := http.NewRequest("POST", renewing+"/aggregation/v1/customers/testing", strings.NewReader(`{"username":"u`+time.Now().Format("150405.000000")+`","firstName":"A","lastName":"B"}`))
+	for i := range 3 {
+		req, _ := http.NewRequest("POST", renewing+"/aggregation/v1/customers/testing", strings.NewReader(fmt.Sprintf(`{"username":"caller-%d","firstName":"A","lastName":"B"}`, i)))
 		req.Header.Set("Content-Type", "application/json")
 		sent(t, req)
+		d.ends(t, d.token(t, sandbox), clock, time.Duration(i+1)*6*time.Minute)
+	}
+}
+
+// ends sets the clock of a gateway forward by as much, and waits until a token has ended by it.
+func (d *dev) ends(t *testing.T, token, clock string, ahead time.Duration) {
+	t.Helper()
+	put(t, clock+".next", ahead.String()+"\n")
+	if err := os.Rename(clock+".next", clock); err != nil {
+		t.Fatal(err)
+	}
+	list := tokenCall{method: "GET", path: "/v1/customers", token: token, accept: jsonType}
+	for begun := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		a := d.called(t, sandbox, list)
+		if a.status == 401 && a.code(t) == 10023 {
+			return
+		}
+		if a.status != 200 && a.status != 503 || time.Since(begun) > startLimit { // 503: by this clock the register was read too long ago
+			t.Fatalf("with a clock that is %s ahead: %v", ahead, a)
+		}
 	}
 }
 

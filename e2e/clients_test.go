@@ -46,6 +46,7 @@ func TestStrangersClients(t *testing.T) {
 // TestExpiredTokens: with tokens of two seconds, clients see 10023 and go on with a new one; a token that never was one is
 // 10022 all the same.
 func TestExpiredTokens(t *testing.T) {
+	t.Parallel()
 	d := start(t, folder(t), "--token-lifetime", "2s")
 	for _, c := range []struct{ tool, file string }{{"python3", "clients/aggregation.py"}, {"node", "clients/aggregation.mjs"}} {
 		t.Run(c.tool, func(t *testing.T) {

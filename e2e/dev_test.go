@@ -19,7 +19,7 @@ const (
 	sandbox    = "sandbox"
 	production = "production"
 	startLimit = 60 * time.Second // bound for one start; a start takes about a second
-	stopLimit  = 30 * time.Second
+	stopLimit  = 90 * time.Second // longer than a drain may take
 )
 
 // ready is the ready file.
@@ -82,15 +82,18 @@ func (b *buffer) String() string {
 
 // launch starts dev over a data folder and waits for its ready file, which lies beside that folder.
 func launch(program, data string, flags ...string) (*dev, error) {
+	return launchAs(exec.Command(program), data, flags...)
+}
+
+func launchAs(cmd *exec.Cmd, data string, flags ...string) (*dev, error) {
 	d := &dev{data: data, readyFile: data + ".ready.json", stdout: new(buffer), stderr: new(buffer), exited: make(chan struct{})}
 	if err := os.Remove(d.readyFile); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	args := append([]string{
+	d.cmd = cmd
+	d.cmd.Args = append(append(d.cmd.Args,
 		"dev", "--data", data, "--listen-sandbox", "127.0.0.1:0", "--listen-production", "127.0.0.1:0",
-		"--listen-ops", "127.0.0.1:0", "--ready-file", d.readyFile,
-	}, flags...)
-	d.cmd = exec.Command(program, args...)
+		"--listen-ops", "127.0.0.1:0", "--ready-file", d.readyFile), flags...)
 	d.cmd.Stdout, d.cmd.Stderr = d.stdout, d.stderr
 	if err := d.cmd.Start(); err != nil {
 		return nil, err
@@ -153,7 +156,12 @@ func (d *dev) kill() {
 // start is launch for one test, which ends it when the test has not done so.
 func start(t *testing.T, data string, flags ...string) *dev {
 	t.Helper()
-	d, err := launch(binary(t), data, flags...)
+	return startAs(t, exec.Command(binary(t)), data, flags...)
+}
+
+func startAs(t *testing.T, cmd *exec.Cmd, data string, flags ...string) *dev {
+	t.Helper()
+	d, err := launchAs(cmd, data, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}

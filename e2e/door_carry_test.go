@@ -220,6 +220,7 @@ func (p *proxied) over2(t *testing.T, c call) string {
 // TestDoorsCarryWhatTheDocsSay runs the examples of deploy/ in Debian's nginx, HAProxy and Caddy, and holds the table of
 // docs/guide/proxies.md to what they do.
 func TestDoorsCarryWhatTheDocsSay(t *testing.T) {
+	t.Parallel()
 	server, all := proxies(t)
 	cells := make([][]string, len(table))
 	for i, row := range table {

@@ -102,8 +102,9 @@ func answered(w *wire, method string) (*http.Response, error) {
 
 // TestRule16EveryProxyDecidesTheCorpus: the corpus through the gateway and through each proxy of deploy/, with these very files.
 func TestRule16EveryProxyDecidesTheCorpus(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
-	s.settings["DECISIONS"] = "{when_full: refuse, flush_every: 10ms}"
+	s.settings["DECISIONS"] = "{when_full: refuse, patience: 60s, flush_every: 10ms}"
 	at := s.doors(t)
 	server := s.serveAs(t, exec.Command(binary(t)))
 	keys := doorKeys(t, s, server)

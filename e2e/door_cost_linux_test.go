@@ -42,13 +42,14 @@ func TestDoorsLetHonestRequestsIn(t *testing.T) {
 		checks = 4 * costCallers
 	}
 	s := newSite(t)
-	gRPC, overHTTP, forward := freeAddress(t), freeAddress(t), freeAddress(t)
+	gRPC, overHTTP, forward, standard := freeAddress(t), freeAddress(t), freeAddress(t), freeAddress(t)
 	s.writeText(t, strings.Replace(s.text(), "    apis:\n", fmt.Sprintf(`    doors:
       - {kind: ext_authz, address: %q, proxies: [127.0.0.1/32], envoy: {with_request_body: true}}
       - {kind: ext_authz_http, address: %q, proxies: [127.0.0.1/32], envoy: {with_request_body: true, encode_raw_headers: true}}
       - {kind: forward_auth, proxy: nginx_auth_request, address: %q, proxies: [127.0.0.1/32]}
+      - {kind: forward_auth, proxy: nginx_auth_request, address: %q, proxies: [127.0.0.1/32], standard: true}
     apis:
-`, gRPC, overHTTP, forward), 1))
+`, gRPC, overHTTP, forward, standard), 1))
 	server := s.serveAs(t, exec.Command(binary(t)))
 	card := server.Environments[sandbox].Card
 	sign := func(method, target, body string) [][2]string {
@@ -69,6 +70,7 @@ func TestDoorsLetHonestRequestsIn(t *testing.T) {
 		{"ext_authz POST 1 KiB", overGRPC(t, gRPC, "POST", pad, sign), overGRPC(t, bareGRPC, "POST", pad, sign), barePID},
 		{"ext_authz_http GET", overHTTP1(t, overHTTP, envoyQuestion(sign)), overHTTP1(t, bareHTTP, envoyQuestion(sign)), bareHTTPPID},
 		{"forward_auth GET", overHTTP1(t, forward, nginxQuestion(sign)), overHTTP1(t, bareHTTP, nginxQuestion(sign)), bareHTTPPID},
+		{"forward_auth GET, net/http", overHTTP1(t, standard, nginxQuestion(sign)), overHTTP1(t, bareHTTP, nginxQuestion(sign)), bareHTTPPID},
 	} {
 		var ours, bare, ratio []float64
 		for turn := range costTurns {
@@ -82,7 +84,7 @@ func TestDoorsLetHonestRequestsIn(t *testing.T) {
 			}
 		}
 		if measured {
-			t.Logf("%-22s %6.1f us of processor time a check, bare server %6.1f us, ratio %.2f", one.name, middle(ours), middle(bare), middle(ratio))
+			t.Logf("%-26s %6.1f us of processor time a check, bare server %6.1f us, ratio %.2f", one.name, middle(ours), middle(bare), middle(ratio))
 		}
 	}
 }

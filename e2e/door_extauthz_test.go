@@ -87,7 +87,7 @@ func TestDoorExtAuthz(t *testing.T) {
 
 	s.writeText(t, strings.Replace(text, "proxies: [127.0.0.1/32]", "proxies: [192.0.2.1/32]", 1))
 	server.hangup(t)
-	server.until(t, "/metrics", 200, "countersign_config_reloads_total 1\n")
+	server.reloaded(t, 1)
 	if answer, line = ask(syntheticCheckOf("GET", "", 6, sign), shared); line.text("reason") != "unknown_proxy" {
 		t.Errorf("after a reload without the proxy: %v", answer)
 	}

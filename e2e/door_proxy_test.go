@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"countersign.dev/internal/heldport"
 )
 
 // proxied is another proxy in front of the API, with Countersign deciding behind it: what a company runs that has its own.
@@ -34,15 +36,10 @@ func (s *site) doors(t *testing.T) map[string]string {
 	return at
 }
 
-// freeAddress is one that nobody listened on a moment ago.
+// freeAddress is one that nobody listens on and nobody else is given.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return heldport.Hold(t, "127.0.0.1")
 }
 
 // example reads a file of deploy/ with some of its texts exchanged; each must be there.

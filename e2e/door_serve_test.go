@@ -14,6 +14,7 @@ import (
 
 // TestDoorsAreExchangedAtReload: a door comes and goes with the configuration, while others go on.
 func TestDoorsAreExchangedAtReload(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.write(t)
 	server := s.serveAs(t, exec.Command(binary(t)))

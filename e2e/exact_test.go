@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 )
@@ -78,7 +77,6 @@ func (l *line) send(t *rapid.T, raw string) *answer {
 		}
 		l.w = w
 	}
-	_ = l.w.SetDeadline(time.Now().Add(wireLimit))
 	l.w.send(raw)
 	method, _, _ := strings.Cut(raw, " ")
 	a, err := l.w.read(method)

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
 	"io"
@@ -110,7 +111,7 @@ func TestCurlHTTP2(t *testing.T) {
 		lacking(t, "a curl with HTTP/2 is not installed")
 	}
 	r := onModels(t)
-	e, ts, target := r.Environments[sandbox], now(), "/api/v1/get-cards"
+	e, ts, target := r.Environments[sandbox], now(), "/api/v1/get-cards?at="+rand.Text()
 	body := `{"person_id":"` + demoPerson + `"}`
 	signature := mac(e.Card.APISecret, ts, "POST", target, body)
 	tell(signature)

@@ -95,6 +95,20 @@ func held(arrived chan<- *seen, proceed <-chan struct{}) func(io.Writer, *seen) 
 // TestDrain: SIGTERM lets the request that is under way be answered, closes connections that say nothing or stopped in
 // the middle of a head, takes no new ones, and ends with 0.
 func TestDrain(t *testing.T) {
+	t.Parallel()
+	const most = 4 * time.Second
+	took := time.Hour
+	for range 3 { // a machine that does much else is late now and then; net/http by itself would wait for five seconds, always
+		if took = min(took, drained(t)); took <= most {
+			return
+		}
+	}
+	t.Errorf("the end took %s after the last answer: a silent connection holds it up", took)
+}
+
+// drained is how long an end took after the last answer.
+func drained(t *testing.T) time.Duration {
+	t.Helper()
 	r := recording(t, folder(t))
 	c, arrived, proceed := get("drain"), make(chan *seen, 1), make(chan struct{})
 	r.upstream.on(c.target, held(arrived, proceed))
@@ -112,7 +126,7 @@ func TestDrain(t *testing.T) {
 			break
 		}
 		_ = late.Close()
-		if time.Since(begun) > 10*time.Second {
+		if time.Since(begun) > startLimit {
 			t.Fatal("connections are still accepted after SIGTERM")
 		}
 	}
@@ -121,9 +135,8 @@ func TestDrain(t *testing.T) {
 		t.Errorf("%v, %v", a, err)
 	}
 	begun := time.Now()
-	if mustStop(t, r.dev); time.Since(begun) > 4*time.Second {
-		t.Errorf("the end took %s after the last answer: a silent connection holds it up", time.Since(begun))
-	}
+	mustStop(t, r.dev)
+	return time.Since(begun)
 }
 
 // TestCallerLeaves: a caller that hangs up while the upstream works is recorded, and harms nobody else.

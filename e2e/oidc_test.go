@@ -23,14 +23,7 @@ const groupRoles = "[{group: ops, role: operator}, {group: reviewers, role: appr
 func newOIDCOffice(t *testing.T) *oidcOffice {
 	t.Helper()
 	p := startProvider(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // the redirect URL is told to the provider before the server runs
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(ln.Addr().String())
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	_, port, _ := net.SplitHostPort(freeAddress(t)) // the redirect URL is told to the provider before the server runs
 	secret := filepath.Join(t.TempDir(), "client-secret")
 	if err := os.WriteFile(secret, []byte("client-secret-of-the-office\n"), 0o600); err != nil {
 		t.Fatal(err)

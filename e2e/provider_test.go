@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -22,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/heldport"
 	_ "modernc.org/sqlite"
 )
 
@@ -72,12 +72,7 @@ func startProvider(t *testing.T) *provider {
 	dir := t.TempDir()
 	data := filepath.Join(dir, "provider.db")
 	providerTables(t, data)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := ln.Addr().(*net.TCPAddr).Port
-	_ = ln.Close()
+	port := heldport.Number(t)
 	p := &provider{url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	p.issuer = p.url + "/api/oidc"
 	file := filepath.Join(dir, "provider.conf")

@@ -150,6 +150,7 @@ const shownCard = "/api/v1/cards/" + demoCard
 // TestSurfacesInABrowser walks through the sign-in, the console and the portal of a running dev in a real browser: each page is
 // judged, and pictured where somebody wants pictures.
 func TestSurfacesInABrowser(t *testing.T) {
+	t.Parallel()
 	b := browsertest.Open(t)
 	d := start(t, folder(t))
 	defer mustStop(t, d)

@@ -3,21 +3,13 @@ package e2e_test
 import (
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"testing"
 )
 
 // TestUpstreamDown: no upstream is 502, told in the format of each family.
 func TestUpstreamDown(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := "http://" + ln.Addr().String()
-	if err := ln.Close(); err != nil {
-		t.Fatal(err)
-	}
+	url := "http://" + freeAddress(t)
 	r := &rig{dev: start(t, folder(t), "--card-upstream", url, "--aggregation-upstream", url)}
 	r.refused(t, r.signed(t, sandbox, get("down")), 502, "upstream_unreachable", "upstream_unreachable")
 	token := r.token(t, sandbox) // the gateway's own: it needs no upstream

@@ -74,10 +74,14 @@ func (d *dev) dial(t testing.TB, env, protocol string) *wire {
 }
 
 // send writes raw bytes. That the other side has closed already is no failure: its answer may still be read.
-func (w *wire) send(raw string) { _, _ = io.WriteString(w.Conn, raw) }
+func (w *wire) send(raw string) {
+	_ = w.SetDeadline(time.Now().Add(wireLimit))
+	_, _ = io.WriteString(w.Conn, raw)
+}
 
 // read takes one answer to a request of the given method from the connection.
 func (w *wire) read(method string) (*answer, error) {
+	_ = w.SetDeadline(time.Now().Add(wireLimit))
 	resp, err := http.ReadResponse(w.r, &http.Request{Method: method})
 	if err != nil {
 		return nil, err
@@ -163,7 +167,7 @@ func (d *dev) line(t testing.TB, a *answer) decision {
 	if id == "" {
 		t.Fatalf("an answer without Countersign-Request-Id: %v", a)
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(startLimit)
 	for wait := time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		if l := d.find(t, id); l != nil {
 			return l

@@ -27,7 +27,7 @@ func (y *year) rotates(t *testing.T) {
 	}
 	for begun := time.Now(); shown.Schedule.Pending.Version == 0; time.Sleep(20 * time.Millisecond) {
 		y.alice.answers(t, "GET", "/v1/credentials/"+key.id).want(t, 200).decode(t, &shown)
-		if time.Since(begun) > 20*time.Second {
+		if time.Since(begun) > startLimit {
 			t.Fatal("the schedule makes no version")
 		}
 	}
@@ -106,7 +106,7 @@ func (y *year) rehearsed(t *testing.T, id string) {
 		if len(r.Versions) == 2 && r.Versions[0].Allowed > 0 && r.Versions[1].Allowed > 0 {
 			return
 		}
-		if time.Since(begun) > 20*time.Second {
+		if time.Since(begun) > startLimit {
 			t.Fatalf("the rehearsal says %+v", r)
 		}
 	}

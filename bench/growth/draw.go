@@ -46,14 +46,25 @@ func draw(title, below string, lines map[string][]point) string {
 	fmt.Fprintf(&w, `<text x="%d" y="%d" text-anchor="middle">%s</text>`+"\n", (left+width-right)/2, height-14, html.EscapeString(below))
 	fmt.Fprintf(&w, `<text x="14" y="%d" transform="rotate(-90 14 %d)" text-anchor="middle">microseconds</text>`+"\n", height/2, height/2)
 	for i, name := range slices.Sorted(maps.Keys(lines)) {
-		w.WriteString(curve(i%4, name, lines[name], x, y))
+		w.WriteString(curve(i%4, name, lines, x, y))
 	}
 	w.WriteString("</svg>\n")
 	return w.String()
 }
 
+// beside is how far below its mark a text stands: above it, or under it where another line passes above.
+func beside(lines map[string][]point, p point) float64 {
+	for _, points := range lines {
+		if slices.ContainsFunc(points, func(other point) bool { return other.x == p.x && other.y > p.y }) {
+			return 15
+		}
+	}
+	return -7
+}
+
 // curve is one line with its points and, at its end, its name.
-func curve(style int, name string, points []point, x, y scale) string {
+func curve(style int, name string, lines map[string][]point, x, y scale) string {
+	points := lines[name]
 	var w, path strings.Builder
 	for i, p := range points {
 		fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: " L"}[i == 0], x.place(p.x), y.place(p.y))
@@ -62,10 +73,10 @@ func curve(style int, name string, points []point, x, y scale) string {
 		if i == 0 { // beside the words of the axis
 			at, anchor = at+4, "start"
 		}
-		fmt.Fprintf(&w, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="10">%s</text>`+"\n", at, y.place(p.y)-7, anchor, number(p.y))
+		fmt.Fprintf(&w, `<text x="%.1f" y="%.1f" text-anchor="%s" font-size="10">%s</text>`+"\n", at, y.place(p.y)+beside(lines, p), anchor, number(p.y))
 	}
 	last := points[len(points)-1]
-	fmt.Fprintf(&w, `<path class="line s%d" style="fill:none" d="%s"/><text x="%.1f" y="%.1f">%s</text>`+"\n", style, path.String(), x.place(last.x)+10, y.place(last.y)+4, html.EscapeString(name))
+	fmt.Fprintf(&w, `<path class="line s%d" style="fill:none" d="%s"/><text x="%.1f" y="%.1f">%s</text>`+"\n", style, path.String(), x.place(last.x)+10, y.place(last.y)+beside(lines, last)/2+2, html.EscapeString(name))
 	return w.String()
 }
 

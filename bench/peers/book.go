@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 )
@@ -24,17 +23,33 @@ type book struct {
 	idle    string // the table of idle connections; empty: none were held
 }
 
+// preface says how the tables were made.
+const preface = `Measured %s on %s; %d rounds of %s each, in turns, after one that does not count.
+
+**Which figure counts.** Countersign does a part of its work after the answer: it counts, indexes and compresses its record. So what keeps a record takes its turn
+last in each round, and then everything waits until every peer's processes are quiet: until for %s (longer than the longest interval after which countersign looks
+for such work, 5 s) each used less than %.1f %% of a processor, and in the second half as much as in the first. *In the turn* is processor time of the turn alone;
+***with all afterwards*** is all of it from the begin of the turn until quiet, less what the process takes at rest (of the windows before and after), over the
+same requests. **The ratio of the second is what the goals are held against.** The record's segments are of %s here, not 256 MiB, so that each turn closes and
+compresses its own. What threads of the kernel write to disk is counted for nobody.
+*Resident* is what the processes hold at the end of a turn, and in brackets how much of it are pages of files. *Caller* is the processor time of whoever sent the
+requests, for a request: wrk or h2load where a request can be sent again and again, a simple caller where each has a new connection, else one thread of this
+program, which signs each request freshly%s. Each turn begins with the handshakes of its connections.
+
+`
+
 // text is the report as Markdown.
 func (b *book) text() string {
 	var w strings.Builder
-	fmt.Fprintf(&w, "Measured %s on %s; %d rounds of %s each, in turns, after one that does not count.\n\n", time.Now().UTC().Format(time.DateOnly), b.machine, b.options.rounds, b.options.duration)
-	w.WriteString("| peer | version | what it does with a request | resident at most |\n| --- | --- | --- | --- |\n")
+	fmt.Fprintf(&w, preface, time.Now().UTC().Format(time.DateOnly), b.machine, b.options.rounds, b.options.duration,
+		quietWindow*quietStep, 100*quietShare, segmentSize, b.ticks())
+	w.WriteString("| peer | version | what it does with a request | takes at rest, of a processor | resident at most, ever |\n| --- | --- | --- | --- | --- |\n")
 	for _, p := range b.peers {
 		peak := "–"
 		if u, err := p.process.usage(); err == nil {
 			peak = fmt.Sprintf("%d MiB", u.peak>>20)
 		}
-		fmt.Fprintf(&w, "| %s | %s | %s | %s |\n", p.name, version(p), p.does, peak)
+		fmt.Fprintf(&w, "| %s | %s | %s | %.2f %% | %s |\n", p.name, version(p), p.does, 100*p.idle, peak)
 	}
 	if len(b.missing) > 0 {
 		fmt.Fprintf(&w, "\nNot on this machine and left out: %s.\n", strings.Join(b.missing, ", "))
@@ -48,32 +63,21 @@ func (b *book) text() string {
 	return w.String()
 }
 
-// text is one workload as Markdown.
-func (t *table) text() string {
-	var w strings.Builder
-	fmt.Fprintf(&w, "### %s\n\n`%s`, load average %s at the end.\n\n", t.workload.title, t.workload.name, t.load1)
-	if t.workload.load.rate > 0 {
-		t.latencies(&w)
-		return w.String()
+// ticks says how latency is measured.
+func (b *book) ticks() string {
+	if b.options.tick == 0 {
+		return ""
 	}
-	w.WriteString("| peer | processor time of a request, µs: median (least–most) | × " + yardstick + ": median (least–most) | requests a second |\n| --- | --- | --- | --- |\n")
-	for _, p := range t.peers {
-		cost, ratio, related := t.costs(p)
-		relation := "–"
-		if related {
-			relation = fmt.Sprintf("%.2f (%.2f–%.2f)", ratio.median, ratio.least, ratio.most)
-		}
-		fmt.Fprintf(&w, "| %s | %.1f (%.1f–%.1f) | %s | %.0f |\n", p.name, cost.median, cost.least, cost.most, relation, t.throughput(p))
-	}
-	return w.String()
+	return fmt.Sprintf("; where latency is measured it looks after its connections every %s, so that up to so much is in each latency", b.options.tick)
 }
 
 // figure is a median, as other programs read it.
 type figure struct {
 	Workload string  `json:"workload"`
 	Peer     string  `json:"peer"`
-	Cost     float64 `json:"cost_us"` // of the processor, for a request
-	Ratio    float64 `json:"ratio"`   // to the yardstick
+	Cost     float64 `json:"cost_us"` // of the processor, for a request, with everything done afterwards
+	Ratio    float64 `json:"ratio"`   // of it to the yardstick's
+	InTurn   float64 `json:"turn_us"` // of the turn alone
 	Requests int64   `json:"requests"`
 }
 
@@ -85,8 +89,9 @@ func (b *book) writeFigures(path string) error {
 	var all []figure
 	for _, t := range b.tables {
 		for _, p := range t.peers {
-			cost, ratio, _ := t.costs(p)
-			one := figure{t.workload.name, p.name, cost.median, ratio.median, 0}
+			cost, ratio, _ := t.costs(p, turn.wholePerRequest)
+			inTurn, _, _ := t.costs(p, turn.perRequest)
+			one := figure{Workload: t.workload.name, Peer: p.name, Cost: cost.median, Ratio: ratio.median, InTurn: inTurn.median}
 			for _, turn := range t.turns[p] {
 				one.Requests += turn.requests
 			}
@@ -99,30 +104,6 @@ func (b *book) writeFigures(path string) error {
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o644)
 }
-
-func (t *table) throughput(p *peer) float64 {
-	var all []float64
-	for _, one := range t.turns[p] {
-		all = append(all, float64(one.requests)/one.elapsed.Seconds())
-	}
-	return spreadOf(all).median
-}
-
-// latencies is the table of a workload with a rate: all rounds together.
-func (t *table) latencies(w *strings.Builder) {
-	w.WriteString("| peer | p50 | p99 | p99.9 | longest | processor time of a request, µs |\n| --- | --- | --- | --- | --- | --- |\n")
-	for _, p := range t.peers {
-		var all []time.Duration
-		for _, one := range t.turns[p] {
-			all = append(all, one.latencies...)
-		}
-		slices.Sort(all)
-		cost, _, _ := t.costs(p)
-		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %.1f |\n", p.name, ms(quantile(all, .5)), ms(quantile(all, .99)), ms(quantile(all, .999)), ms(quantile(all, 1)), cost.median)
-	}
-}
-
-func ms(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1e3) }
 
 // version is what a peer says of itself.
 func version(p *peer) string {

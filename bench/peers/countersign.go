@@ -20,11 +20,15 @@ const (
 	tokenIssue  = "/aggregation/v2/partners/authentication"
 )
 
-const countersignConf = `data: %[1]s/data
-keys: {file: %[1]s/data/master.key}
+// segmentSize is that of the decision record's files here: so small that every workload closes many of them, and pays for their compression itself. The
+// default, 256 MiB, would leave it to whichever workload comes after.
+const segmentSize = "4MiB"
+
+const countersignConf = `data: %[6]s
+keys: {file: %[6]s/master.key}
 ops: {listen: "127.0.0.1:0"}
 records:
-  decisions: {when_full: refuse}
+  decisions: {when_full: refuse, segment_size: %[7]s}
 environments:
   sandbox:
     captures: {enabled: false}
@@ -132,9 +136,40 @@ func (s *site) narrow(ctx context.Context) error {
 
 // countersign is the server as it is shipped.
 func countersign(s *site, port int) (*process, error) {
-	conf, err := s.write("countersign.yaml", countersignConf, s.dir, port, s.backend, tokenIssue, s.standard)
+	return s.serve("countersign", s.binary, s.path("data"), port)
+}
+
+// countersignBeside is another build of it, with a copy of the folder as it was before anybody served from it. Both know the same partner.
+func countersignBeside(s *site, port int) (*process, error) {
+	return s.serve(besideName, s.beside, s.path("data-b"), port)
+}
+
+func (s *site) serve(name, binary, data string, port int) (*process, error) {
+	conf, err := s.write(name+".yaml", countersignConf, s.dir, port, s.backend, tokenIssue, s.standard, data, segmentSize)
 	if err != nil {
 		return nil, err
 	}
-	return s.start("countersign", nil, s.binary, "serve", "--config", filepath.Clean(conf))
+	return s.start(name, nil, binary, "serve", "--config", conf)
+}
+
+// copyData makes the folder of the second build. The rights of its files count, so cp does it.
+func (s *site) copyData(ctx context.Context) error {
+	if s.beside == "" {
+		return nil
+	}
+	if out, err := exec.CommandContext(ctx, "cp", "-a", s.path("data"), s.path("data-b")).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy the data: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// segments counts the closed files of a peer's decision record, compressed or not yet; a peer without a record has none.
+func (s *site) segments(p *peer) (compressed, plain int) {
+	if p.data == "" {
+		return 0, 0
+	}
+	dir := filepath.Join(s.dir, p.data, "decisions")
+	packed, _ := filepath.Glob(filepath.Join(dir, "[0-9]*.jsonl.gz"))
+	open, _ := filepath.Glob(filepath.Join(dir, "[0-9]*.jsonl"))
+	return len(packed), len(open)
 }

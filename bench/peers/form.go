@@ -3,10 +3,7 @@
 package main
 
 import (
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"strconv"
 	"time"
 )
 
@@ -21,7 +18,7 @@ const (
 	otherBody   spoiling = "sent with another body than was signed"
 )
 
-// form makes the requests of one workload. Safe for concurrent use.
+// form says what the requests of one workload look like; makers make them.
 type form struct {
 	site   *site
 	method string
@@ -42,44 +39,7 @@ const (
 	issuing
 )
 
-// next appends one request to b. Every body is unlike all others, so that no signature comes twice.
-func (f *form) next(b []byte) []byte {
-	body := f.body()
-	b = fmt.Appendf(b, "%s %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\nUser-Agent: peers\r\n", f.method, f.target)
-	switch f.kind {
-	case signed:
-		b = f.sign(b, body)
-	case withToken:
-		b = fmt.Appendf(b, "Finicity-App-Key: %s\r\nFinicity-App-Token: %s\r\n", f.site.given.appKey, f.token)
-	case issuing:
-		b = fmt.Appendf(b, "Finicity-App-Key: %s\r\nContent-Type: application/json\r\n", f.site.given.appKey)
-	}
-	if f.close {
-		b = append(b, "Connection: close\r\n"...)
-	}
-	if f.method != "GET" {
-		b = append(strconv.AppendInt(append(b, "Content-Length: "...), int64(len(body)), 10), '\r', '\n')
-	}
-	return append(append(b, '\r', '\n'), body...)
-}
-
-func (f *form) sign(b, body []byte) []byte {
-	given, at := f.site.given, time.Now()
-	switch f.spoil {
-	case forged:
-		given.secret += "x"
-	case strangerKey:
-		given.keyID = "00000000000000000000000000000000"
-	case oldTime:
-		at = at.Add(-time.Hour)
-	}
-	stamp, signature := given.signature(at, f.method, f.target, body)
-	if f.spoil == otherBody {
-		body[f.size/2] ^= 1
-	}
-	return fmt.Appendf(b, "X-Auth-Token: %s\r\nX-Auth-Timestamp: %s\r\nX-Auth-Signature: %s\r\n", given.keyID, stamp, signature)
-}
-
+// body is the body of every request, but for its number.
 func (f *form) body() []byte {
 	if f.kind == issuing {
 		return fmt.Appendf(nil, `{"partnerId":%q,"partnerSecret":%q}`, f.site.given.login, f.site.given.password)
@@ -91,10 +51,8 @@ func (f *form) body() []byte {
 	for i := range body {
 		body[i] = 'a' + byte(i%26)
 	}
-	var serial [8]byte
-	binary.BigEndian.PutUint64(serial[:], f.site.serial.Add(1)^uint64(time.Now().UnixNano())<<20)
-	hex.Encode(body[copy(body, `{"n":"`):], serial[:])
-	copy(body[6+2*len(serial):], `","text":"`)
+	copy(body, `{"n":"`)
+	copy(body[serialAt+serialSize:], `","text":"`)
 	copy(body[f.size-2:], `"}`)
 	return body
 }

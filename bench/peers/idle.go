@@ -87,7 +87,7 @@ func (s *site) hold(ctx context.Context, p *peer, count int) (w waiting, err err
 
 // ask sends one honest request.
 func (s *site) ask(c *conn) error {
-	status, err := c.do((&form{site: s, method: "GET", target: cardTarget}).next(nil))
+	status, err := c.do((&form{site: s, method: "GET", target: cardTarget}).maker().next(nil))
 	if err == nil && status != 200 {
 		err = fmt.Errorf("answered %d", status)
 	}
@@ -119,7 +119,7 @@ func idleText(all []waiting, count int) string {
 	fmt.Fprintf(&w, "### %d idle connections\n\nEach was opened with a handshake and one signed GET; then nothing happened for ten seconds; then each sent another.\n\n", count)
 	w.WriteString("| peer | resident for one connection | processor time in the ten seconds | requests afterwards, failed |\n| --- | --- | --- | --- |\n")
 	for _, one := range all {
-		fmt.Fprintf(&w, "| %s | %.1f KiB | %s | %d, %d |\n", one.peer.name, float64(one.each)/1024, one.cpu, one.asked, one.bad)
+		fmt.Fprintf(&w, "| %s | %.1f KiB | %s | %d, %d |\n", one.peer.name, float64(one.each)/1024, one.cpu.Round(time.Millisecond), one.asked, one.bad)
 	}
 	return w.String()
 }

@@ -6,7 +6,7 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"slices"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,96 +14,69 @@ import (
 
 // load is how a workload is sent: over so many connections, as fast as they answer or at a rate.
 type load struct {
-	conns  int
-	rate   int // requests a second, whether answers come or not; 0: each connection sends when it has its answer
-	want   int // status that every answer must have
-	from   net.Addr
-	length time.Duration
+	conns int
+	rate  int           // requests a second, whether answers come or not; 0: each connection sends when it has its answer
+	tick  time.Duration // with a rate: the caller looks after its connections so often; 0: whenever one has something, which costs it three times as much
+	// patience is how far a peer may fall behind at a rate, at any moment, and to a quarter of it when the last request is due. Beyond it the queue is taken to
+	// grow without end, and the turn ends. 0: a second.
+	patience time.Duration
+	want     int // status that every answer must have
+	from     net.Addr
+	length   time.Duration
 }
 
 // outcome is what a turn came to.
 type outcome struct {
-	requests  int64
-	elapsed   time.Duration
-	latencies []time.Duration // with a rate: from the moment at which a request was due, not at which it could be sent
+	requests int64
+	elapsed  time.Duration
+	caller   time.Duration // processor time of whoever sent the requests
+	late     *histogram    // with a rate: from the moment at which a request was due, not at which it could be sent; else nil
+	served   float64       // with a rate: answered in a second, of the turn itself
+	fell     bool          // with a rate: the peer fell behind, and the turn was ended
 }
 
-// drive sends requests of f to a peer for one turn. With a rate each request is due at a fixed moment; a peer that stalls makes all that are due meanwhile late,
-// and they count as late (no coordinated omission).
-func (s *site) drive(ctx context.Context, p *peer, f *form, l load) (outcome, error) {
+// renew sends each request over a new connection, which the peer is asked to end.
+func (s *site) renew(ctx context.Context, p *peer, f *form, l load) (outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	var (
-		all      sync.WaitGroup
-		next     atomic.Int64
-		requests atomic.Int64
-		mu       sync.Mutex
-		late     []time.Duration
-	)
-	callers := make([]*conn, l.conns)
-	for i := range callers {
-		c, err := dial(p.address, s.trust, l.from)
-		if err != nil {
-			return outcome{}, err
-		}
-		defer c.close()
-		callers[i] = c
+	before, err := processorTime(os.Getpid())
+	if err != nil {
+		return outcome{}, err
 	}
+	var all sync.WaitGroup
+	var requests atomic.Int64
 	start := time.Now()
-	for _, c := range callers {
+	for range l.conns {
 		all.Go(func() {
-			mine := make([]time.Duration, 0, 1024)
-			defer func() {
-				mu.Lock()
-				late = append(late, mine...)
-				mu.Unlock()
-			}()
-			var b []byte
-			for ctx.Err() == nil {
-				due := time.Since(start)
-				if l.rate > 0 {
-					due = time.Duration(next.Add(1)-1) * time.Second / time.Duration(l.rate)
-					time.Sleep(time.Until(start.Add(due)))
-				}
-				if due >= l.length {
-					return
-				}
-				b = f.next(b[:0])
-				status, err := s.once(p, &c, b, f.close, l.from)
-				if err == nil && status != l.want {
-					err = fmt.Errorf("answered %d in place of %d", status, l.want)
-				}
-				if err != nil {
+			m := f.maker()
+			for ctx.Err() == nil && time.Since(start) < l.length {
+				if err := s.once(p, m.next(nil), l); err != nil {
 					cancel(err)
 					return
 				}
 				requests.Add(1)
-				if l.rate > 0 {
-					mine = append(mine, time.Since(start)-due)
-				}
 			}
 		})
 	}
 	all.Wait()
-	slices.Sort(late)
-	return outcome{requests: requests.Load(), elapsed: time.Since(start), latencies: late}, context.Cause(ctx)
+	elapsed := time.Since(start)
+	after, err := processorTime(os.Getpid())
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return outcome{requests: requests.Load(), elapsed: elapsed, caller: after - before}, err
 }
 
-// once sends one request, over a connection of its own where the former one was asked to end.
-func (s *site) once(p *peer, c **conn, request []byte, closing bool, from net.Addr) (int, error) {
-	status, err := (*c).do(request)
-	if err != nil || !closing {
-		return status, err
+// once sends one request over a connection of its own.
+func (s *site) once(p *peer, request []byte, l load) error {
+	c, err := dial(p.address, s.trust, l.from)
+	if err != nil {
+		return err
 	}
-	(*c).close()
-	*c, err = dial(p.address, s.trust, from)
-	return status, err
-}
-
-// quantile is the value below which a share of the sorted values lies.
-func quantile(sorted []time.Duration, share float64) time.Duration {
-	if len(sorted) == 0 {
-		return 0
+	defer c.close()
+	status, err := c.do(request)
+	if err == nil && status != l.want {
+		err = fmt.Errorf("answered %d in place of %d", status, l.want)
 	}
-	return sorted[min(int(share*float64(len(sorted))), len(sorted)-1)]
+	return err
 }

@@ -2,7 +2,8 @@
 
 // Command peers measures countersign beside other proxies in one run: nginx (plain and with an HMAC check in njs), HAProxy (plain and with hmac()), Caddy, and
 // Go's own reverse proxy. Each terminates TLS with the same certificate before the same backend and gets the same requests, in turns. What counts is the
-// processor time of the proxy's processes for a request, as a ratio to HAProxy with hmac(), which does the least that an authenticating proxy can do.
+// processor time of the proxy's processes for a request, with everything that they do afterwards, as a ratio to HAProxy with hmac(), which does the least that an
+// authenticating proxy can do.
 //
 // It installs nothing: peers that are not on the PATH are left out and named. Everything listens on loopback. A peer that claims to check signatures must
 // first refuse a forged one, or it is not measured.
@@ -10,30 +11,13 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
-	"time"
 )
-
-// options are the flags.
-type options struct {
-	rounds   int
-	duration time.Duration
-	rate     int
-	only     *regexp.Regexp
-	peers    *regexp.Regexp
-	write    string
-	keep     bool
-	standard bool
-	figures  string
-	idle     int
-}
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "reverse" { // the peer that is this program itself
@@ -51,46 +35,16 @@ func main() {
 	}
 }
 
-func parse(args []string) (*options, error) {
-	o := new(options)
-	f := flag.NewFlagSet("peers", flag.ContinueOnError)
-	f.IntVar(&o.rounds, "rounds", 5, "each peer takes its turn so often in every workload")
-	f.DurationVar(&o.duration, "duration", 2*time.Second, "one turn")
-	f.IntVar(&o.rate, "rate", 1500, "requests a second of the open-loop turns, in which latency is measured")
-	only := f.String("workloads", "", "only workloads whose name matches this expression")
-	peers := f.String("peers", "", "only peers whose name matches this expression")
-	f.StringVar(&o.write, "write", "", "file whose part between the marks is replaced by the tables; without it they are printed")
-	f.BoolVar(&o.standard, "standard", false, "countersign serves HTTP/1 with net/http (standard: true)")
-	f.StringVar(&o.figures, "figures", "", "file for the medians as JSON, for the command growth")
-	f.IntVar(&o.idle, "idle", 0, "at the end, hold so many idle connections to each peer written in Go")
-	f.BoolVar(&o.keep, "keep", false, "leave the folder with configurations and logs")
-	if err := f.Parse(args); err != nil {
-		return nil, err
-	}
-	var err error
-	if o.only, err = regexp.Compile(*only); err != nil {
-		return nil, fmt.Errorf("-workloads: %w", err)
-	}
-	if o.peers, err = regexp.Compile(*peers); err != nil {
-		return nil, fmt.Errorf("-peers: %w", err)
-	}
-	if o.rounds < 1 || o.rounds > 100 || o.duration < 100*time.Millisecond || o.duration > time.Minute || o.rate < 1 || o.rate > 100_000 {
-		return nil, fmt.Errorf("1 to 100 rounds of 100ms to 1m, 1 to 100000 requests a second")
-	}
-	return o, nil
-}
-
 func run(ctx context.Context, args []string) error {
 	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	s, err := newSite(ctx)
+	s, err := newSite(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer s.close(o.keep)
-	s.standard = o.standard
 	peers, missing := s.peers(o.peers)
 	for _, p := range peers {
 		if err := s.launch(ctx, p); err != nil {

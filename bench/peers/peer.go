@@ -20,18 +20,29 @@ import (
 // peer is one proxy that is measured.
 type peer struct {
 	name    string
-	program string // must be on the PATH; empty: it is ours
-	does    string // what it does with a request, for the table
-	checks  bool   // it checks the signature of a GET
-	body    bool   // and of a body
-	tokens  bool   // it checks access tokens
+	program string  // must be on the PATH; empty: it is ours
+	does    string  // what it does with a request, for the table
+	checks  bool    // it checks the signature of a GET
+	body    bool    // and of a body
+	tokens  bool    // it checks access tokens
+	data    string  // folder of its decision record, in the site's; empty: it keeps none
+	idle    float64 // share of a processor that it takes at rest, as last seen
 	address string
 	process *process
 	start   func(s *site, port int) (*process, error)
 }
 
+// records reports whether it keeps a record, and so works on after its answers.
+func (p *peer) records() bool { return p.data != "" }
+
+// gateway is the peer of which countersign's goal is a half: a gateway in Go that only passes on.
+const gateway = "caddy"
+
 // yardstick is the peer to which the others are put in relation.
 const yardstick = "haproxy-hmac"
+
+// besideName is the peer that is started with -beside only.
+const besideName = "countersign-b"
 
 // all are the peers in the order of the tables.
 func all() []*peer {
@@ -40,16 +51,17 @@ func all() []*peer {
 		{name: "nginx-njs", program: "nginx", does: "HMAC of time, method and target in njs; no body", checks: true, start: nginxChecking},
 		{name: "haproxy", program: "haproxy", does: "passes on", start: haproxyPlain},
 		{name: yardstick, program: "haproxy", does: "HMAC with hmac(), time window, key id, address; no replay, record, limits", checks: true, body: true, start: haproxyChecking},
-		{name: "caddy", program: "caddy", does: "passes on", start: caddy},
+		{name: gateway, program: "caddy", does: "passes on", start: caddy},
 		{name: "go-reverseproxy", does: "passes on (httputil.ReverseProxy)", start: reverseProxy},
-		{name: "countersign", does: "everything: signature, window, network rule, replay, limits, record, metrics", checks: true, body: true, tokens: true, start: countersign},
+		{name: "countersign", does: "everything: signature, window, network rule, replay, limits, record, metrics", checks: true, body: true, tokens: true, data: "data", start: countersign},
+		{name: besideName, does: "the same, of another build", checks: true, body: true, tokens: true, data: "data-b", start: countersignBeside},
 	}
 }
 
 // peers are those that can be started here, and the names of those that cannot.
 func (s *site) peers(wanted *regexp.Regexp) (found []*peer, missing []string) {
 	for _, p := range all() {
-		if !wanted.MatchString(p.name) {
+		if !wanted.MatchString(p.name) || p.name == besideName && s.beside == "" {
 			continue
 		}
 		if p.program != "" {
@@ -127,7 +139,7 @@ func (s *site) expect(p *peer, f *form, from net.Addr, want int) error {
 		return err
 	}
 	defer c.close()
-	if _, err := c.tls.Write(f.next(nil)); err != nil {
+	if _, err := c.tls.Write(f.maker().next(nil)); err != nil {
 		return err
 	}
 	var body bytes.Buffer

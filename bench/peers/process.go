@@ -14,10 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
-
-// clockTick is how the kernel counts in /proc/PID/stat: 100 a second on every Linux that Go runs on.
-const clockTick = 10 * time.Millisecond
 
 // process is a program that runs beside the measurement, with its children.
 type process struct {
@@ -78,49 +76,93 @@ func (p *process) stop() {
 
 // usage is what a group of processes has used.
 type usage struct {
-	cpu      time.Duration // user and system, of all that are alive
-	peak     int64         // bytes resident at most, added up
-	resident int64
+	cpu time.Duration // user and system, of all that are alive
+	memory
 }
 
-// usage adds up the processes of the group (proc(5): stat fields 5, 14, 15; status VmHWM, VmRSS).
+// usage adds up the processes of the group (proc(5): stat field 5; status VmHWM, VmRSS, RssFile).
 func (p *process) usage() (u usage, err error) {
-	entries, err := filepath.Glob("/proc/[0-9]*/stat")
+	members, err := p.members()
 	if err != nil {
 		return u, err
 	}
-	found := false
+	for _, pid := range members {
+		cpu, err := processorTime(pid)
+		if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ESRCH) {
+			continue // it has just ended
+		}
+		if err != nil {
+			return u, err
+		}
+		u.cpu += cpu
+		u.memory = u.memory.plus(memoryOf(pid))
+	}
+	return u, nil
+}
+
+// members are the ids of the group's processes. It is an error where there are none.
+func (p *process) members() (all []int, err error) {
+	entries, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
 	for _, entry := range entries {
 		text, err := os.ReadFile(entry)
 		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 			continue
 		}
 		if err != nil {
-			return u, err
+			return nil, err
 		}
 		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:])) // from the third on: a name may hold anything
-		if len(fields) < 13 || fields[5-3] != strconv.Itoa(p.cmd.Process.Pid) {
+		if len(fields) < 3 || fields[5-3] != strconv.Itoa(p.cmd.Process.Pid) {
 			continue
 		}
-		found = true
-		for _, i := range []int{14 - 3, 15 - 3} {
-			n, err := strconv.ParseInt(fields[i], 10, 64)
-			if err != nil {
-				return u, err
-			}
-			u.cpu += time.Duration(n) * clockTick
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(entry)))
+		if err != nil {
+			return nil, err
 		}
-		peak, resident := memory(filepath.Dir(entry))
-		u.peak, u.resident = u.peak+peak, u.resident+resident
+		all = append(all, pid)
 	}
-	if !found {
-		return u, errors.New("the process is gone")
+	if len(all) == 0 {
+		return nil, errors.New("the process is gone")
 	}
-	return u, nil
+	return all, nil
 }
 
-func memory(dir string) (peak, resident int64) {
-	text, _ := os.ReadFile(filepath.Join(dir, "status"))
+// processorTime is what all threads of a process have used, those that have ended included, in nanoseconds and not in ticks: the kernel has a clock for each
+// process, whose number is made of the process id (clock_getcpuclockid(3)).
+func processorTime(pid int) (time.Duration, error) {
+	const scheduled = 2 // CPUCLOCK_SCHED
+	return clock(^pid<<3 | scheduled)
+}
+
+// threadTime is what the calling thread has used; the caller must have locked it.
+func threadTime() (time.Duration, error) { return clock(unixThreadClock) }
+
+const unixThreadClock = 3 // CLOCK_THREAD_CPUTIME_ID
+
+func clock(number int) (time.Duration, error) {
+	var t syscall.Timespec
+	if _, _, e := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, uintptr(number), uintptr(unsafe.Pointer(&t)), 0); e != 0 {
+		return 0, fmt.Errorf("clock_gettime: %w", e)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// memory is where a group of processes is, in bytes.
+type memory struct {
+	peak     int64 // resident at most
+	resident int64
+	mapped   int64 // of resident: pages of files, the program's own among them, which the kernel can take back
+}
+
+func (m memory) plus(n memory) memory {
+	return memory{m.peak + n.peak, m.resident + n.resident, m.mapped + n.mapped}
+}
+
+func memoryOf(pid int) (m memory) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)
 		if len(fields) < 2 {
@@ -129,10 +171,12 @@ func memory(dir string) (peak, resident int64) {
 		kib, _ := strconv.ParseInt(fields[1], 10, 64)
 		switch fields[0] {
 		case "VmHWM:":
-			peak = kib << 10
+			m.peak = kib << 10
 		case "VmRSS:":
-			resident = kib << 10
+			m.resident = kib << 10
+		case "RssFile:":
+			m.mapped = kib << 10
 		}
 	}
-	return peak, resident
+	return m
 }

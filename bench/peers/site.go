@@ -28,6 +28,7 @@ type site struct {
 	backend  string // host:port
 	self     string // this program
 	binary   string // countersign
+	beside   string // another build of it, which is measured too; empty: none
 	given    credentials
 	trust    *tls.Config
 	running  []*process
@@ -38,8 +39,8 @@ type site struct {
 // answer is what the backend says: 75 bytes.
 const answer = `{"id":"4711","status":"active","currency":"EUR","balance":1234567890123456}`
 
-func newSite(ctx context.Context) (_ *site, err error) {
-	s := new(site)
+func newSite(ctx context.Context, o *options) (_ *site, err error) {
+	s := &site{standard: o.standard, binary: o.binary, beside: o.beside}
 	if s.dir, err = os.MkdirTemp("", "countersign-peers-"); err != nil {
 		return nil, err
 	}
@@ -60,7 +61,10 @@ func newSite(ctx context.Context) (_ *site, err error) {
 	if err = s.build(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.register(ctx)
+	if err = s.register(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.copyData(ctx)
 }
 
 func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
@@ -133,8 +137,11 @@ http {
 	return p.listening(ctx, s.backend)
 }
 
-// build builds countersign from the tree that this program is run in: it is started in its own module.
+// build builds countersign from the tree that this program is run in, unless it was given: this program is started in its own module.
 func (s *site) build(ctx context.Context) error {
+	if s.binary != "" {
+		return nil
+	}
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "countersign.dev").Output()
 	if err != nil {
 		return fmt.Errorf("find countersign; run this in the folder bench: %w", err)

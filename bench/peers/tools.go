@@ -18,7 +18,8 @@ func (s *site) wrk(ctx context.Context, p *peer, f *form, l load) (outcome, erro
 		args = append(args, "-H", h)
 	}
 	start := time.Now()
-	out, err := exec.CommandContext(ctx, "wrk", append(args, "-H", "Host: localhost", "https://"+p.address+f.target)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "wrk", append(args, "-H", "Host: localhost", "https://"+p.address+f.target)...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return outcome{}, fmt.Errorf("wrk: %w\n%s", err, out)
 	}
@@ -26,7 +27,7 @@ func (s *site) wrk(ctx context.Context, p *peer, f *form, l load) (outcome, erro
 	if err == nil && regexp.MustCompile(`Non-2xx|Socket errors: .*(connect|read|write|timeout) [1-9]`).Match(out) {
 		err = fmt.Errorf("wrk: not every request was answered well\n%s", out)
 	}
-	return outcome{requests: n, elapsed: time.Since(start)}, err
+	return outcome{requests: n, elapsed: time.Since(start), caller: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, err
 }
 
 // h2load does the same over HTTP/2, ten streams at once on each connection.
@@ -36,7 +37,8 @@ func (s *site) h2load(ctx context.Context, p *peer, f *form, l load) (outcome, e
 		args = append(args, "-H", h)
 	}
 	start := time.Now()
-	out, err := exec.CommandContext(ctx, "h2load", append(args, "--connect-to="+p.address, "https://localhost"+f.target)...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "h2load", append(args, "--connect-to="+p.address, "https://localhost"+f.target)...)
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return outcome{}, fmt.Errorf("h2load: %w\n%s", err, out)
 	}
@@ -44,7 +46,7 @@ func (s *site) h2load(ctx context.Context, p *peer, f *form, l load) (outcome, e
 	if err != nil {
 		return outcome{}, fmt.Errorf("h2load: not every request was answered well\n%s", out)
 	}
-	return outcome{requests: n, elapsed: time.Since(start)}, nil
+	return outcome{requests: n, elapsed: time.Since(start), caller: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}, nil
 }
 
 func counted(out []byte, pattern string) (int64, error) {

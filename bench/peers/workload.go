@@ -16,8 +16,9 @@ type workload struct {
 	title string
 	form  form // copied for each turn
 	load  load
-	tool  func(*site, context.Context, *peer, *form, load) (outcome, error) // nil: drive
+	tool  func(*site, context.Context, *peer, *form, load) (outcome, error) // nil: call
 	fits  func(*peer) bool                                                  // nil: every peer
+	half  bool                                                              // latency at half of countersign's peak
 	extra bool                                                              // measured only where -workloads names it
 }
 
@@ -26,7 +27,7 @@ func bodies(p *peer) bool   { return p.body || !p.checks }
 func passing(p *peer) bool  { return p.tokens || !p.checks }
 func ours(p *peer) bool     { return p.tokens }
 
-// workloads are all of them, in the order of the tables. duration and rate are set by measure.
+// workloads are all of them, in the order of the tables. length and rate are set by measure.
 func (s *site) workloads() []*workload {
 	get := func(title string, conns int) *workload {
 		return &workload{name: fmt.Sprintf("get-%d", conns), title: title, form: form{method: "GET", target: cardTarget}, load: load{conns: conns, want: 200}, tool: (*site).wrk}
@@ -55,10 +56,10 @@ func (s *site) workloads() []*workload {
 		refused("refuse-forged", "Refused: signed with another secret", forged, nil, 401, checking),
 		refused("refuse-key", "Refused: an unknown key", strangerKey, nil, 401, checking),
 		refused("refuse-address", "Refused: from an address that is not listed", honest, elsewhere, 403, func(p *peer) bool { return p.body }),
-		{name: "handshakes", title: "A new TLS connection for every signed GET, 16 at once", form: form{method: "GET", target: cardTarget, close: true}, load: load{conns: 16, want: 200}},
+		{name: "handshakes", title: "A new TLS connection for every signed GET, 16 at once", form: form{method: "GET", target: cardTarget, close: true}, load: load{conns: 16, want: 200}, tool: (*site).renew},
 		grows(1), grows(4), grows(16), grows(64), grows(256), grows(1024),
-		{name: "latency-get", title: "Signed GET at a fixed rate, 64 connections", form: form{method: "GET", target: cardTarget}, load: load{conns: 64, want: 200, rate: 1}},
-		{name: "latency-post", title: "Signed POST of 1 KiB at a fixed rate, 64 connections", form: form{method: "POST", target: cardTarget, size: 1 << 10}, load: load{conns: 64, want: 200, rate: 1}, fits: bodies},
+		{name: "latency-get", title: "Latency of signed GETs, 64 connections", form: form{method: "GET", target: cardTarget}, load: load{conns: 64, want: 200}, tool: (*site).wrk, half: true},
+		{name: "latency-post", title: "Latency of signed POSTs of 1 KiB, 64 connections", form: form{method: "POST", target: cardTarget, size: 1 << 10}, load: load{conns: 64, want: 200}, fits: bodies, half: true},
 	}
 }
 
@@ -69,7 +70,7 @@ func (s *site) exchange(p *peer) (string, error) {
 		return "", err
 	}
 	defer c.close()
-	if _, err := c.tls.Write((&form{site: s, method: "POST", target: tokenIssue, kind: issuing}).next(nil)); err != nil {
+	if _, err := c.tls.Write((&form{site: s, method: "POST", target: tokenIssue, kind: issuing}).maker().next(nil)); err != nil {
 		return "", err
 	}
 	var body bytes.Buffer

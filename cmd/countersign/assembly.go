@@ -176,11 +176,11 @@ func (a *assembly) exchangeFor(g *generation, opened map[string]*front) {
 	old := a.current.Swap(g)
 	for key, d := range g.doors {
 		if f := a.fronts[key]; f != nil {
-			f.door.Store(d)
+			f.now.Store(d)
 			continue
 		}
 		f := opened[key]
-		f.door.Store(d)
+		f.now.Store(d)
 		f.serve(a.failed)
 		a.fronts[key] = f
 	}
@@ -201,7 +201,7 @@ func (a *assembly) exchangeFor(g *generation, opened map[string]*front) {
 func (a *assembly) noteAddresses() {
 	all := map[string][]string{}
 	for _, f := range a.fronts {
-		environment := f.door.Load().world.environment
+		environment := f.now.Load().world.environment
 		all[environment] = append(all[environment], f.listening.addr.String())
 	}
 	for _, addresses := range all {

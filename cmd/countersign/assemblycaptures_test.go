@@ -122,17 +122,13 @@ func TestCapturesGoWhereTheyAreSwitchedOff(t *testing.T) {
 	}
 }
 
-// TestSecretsThatCountComeFirst, and nobody else's come at all.
+// TestSecretsThatCountComeFirst: the others may say why an old one does not count.
 func TestSecretsThatCountComeFirst(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	version := func(n int, text string, from time.Time) partner.Version {
 		return partner.Version{Number: n, Secret: secret.NewValue([]byte(text)), NotBefore: from}
 	}
-	roster := &partner.Roster{Credentials: []partner.Credential{
-		{ID: "crd_1", Versions: []partner.Version{version(9, "another's", time.Time{})}},
-		{ID: "crd_2", Versions: []partner.Version{version(2, "not yet", now.Add(time.Hour)), version(1, "now", time.Time{})}},
-	}}
-	got := secretsOf(roster, "crd_2", now)
+	got := secretsOf(&partner.Credential{Versions: []partner.Version{version(2, "not yet", now.Add(time.Hour)), version(1, "now", time.Time{})}}, now)
 	if len(got) != 2 || string(got[0].Text) != "now" || string(got[1].Text) != "not yet" {
 		t.Errorf("%q", got)
 	}

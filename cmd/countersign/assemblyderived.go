@@ -14,10 +14,11 @@ import (
 )
 
 // How often what is derived from the decision record is brought up to it, and how often it is tried to open what could not be
-// opened. Nothing of it stands in the way of a request: it reads the files.
+// opened. Nothing of it stands in the way of a request: it reads the files. The index looks often: a look that finds nothing costs
+// next to nothing, and a segment that is read to its end before it is compressed need not be unpacked.
 const (
 	rollupEvery  = time.Second
-	indexEvery   = 5 * time.Second
+	indexEvery   = 250 * time.Millisecond
 	derivedAgain = time.Minute
 )
 
@@ -66,9 +67,14 @@ func (d *derived) failing(yield func(string, float64)) {
 // derive keeps the per-minute counts and the index as new as the decision record. Both are made again from the record where
 // they are lost. Where they cannot be opened or written, the log, /readyz and a metric tell; it is no reason not to serve, and
 // it is tried again.
+//
+// Usually each line is read and parsed once, for the index, which tells the tally of it; the counts are taken from there. Neither
+// needs the other: where the index lags, fails or cannot be opened, the counts are made of the record itself, and where these fail, the
+// tally forgets what nobody takes.
 func (a *assembly) derive(record, rollups string, keep time.Duration) error {
+	tally := rollup.NewTally()
 	a.keepDerived("rollups", rollupEvery, func() (following, error) {
-		counts, err := rollup.Open(rollup.Config{Dir: rollups, Keep: keep, Now: a.now, Log: a.log})
+		counts, err := rollup.Open(rollup.Config{Dir: rollups, Keep: keep, Now: a.now, Log: a.log, Tally: tally})
 		if err != nil {
 			return nil, fmt.Errorf("open the per-minute counts: %w", err)
 		}
@@ -77,7 +83,7 @@ func (a *assembly) derive(record, rollups string, keep time.Duration) error {
 		}, nil
 	})
 	a.keepDerived("index", indexEvery, func() (following, error) {
-		index, err := search.Open(search.Config{Dir: record, Log: a.log})
+		index, err := search.Open(search.Config{Dir: record, Log: a.log, Companion: tally})
 		if err != nil {
 			return nil, fmt.Errorf("open the index of the decision record: %w", err)
 		}

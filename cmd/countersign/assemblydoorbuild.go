@@ -43,7 +43,7 @@ func doorwayOf(e *config.Environment, i int) (doorwayPrint, error) {
 // buildDoorways makes the doors of an environment. It opens files, but no listener.
 func (a *assembly) buildDoorways(g *generation, w *worldPrint) error {
 	for i := range w.doorways {
-		p := &passage{generation: g, print: &w.doorways[i], world: w, level: a.metrics.Running(w.environment)}
+		p := &passage{share: share{generation: g, level: a.metrics.Running(w.environment)}, print: &w.doorways[i], world: w}
 		if err := a.buildPassage(p); err != nil {
 			return fmt.Errorf("door %s: %w", p.print.setting.Address, err)
 		}
@@ -130,7 +130,7 @@ func (a *assembly) openDoorways(g *generation) (map[string]*doorway, error) {
 	for key, p := range g.passages {
 		if f := a.doorways[key]; f != nil {
 			if !f.now.Load().print.same(p.print) {
-				return opened, hinted{fmt.Errorf("door %s: its protocol, whether it has TLS, and its bounds cannot change while it is open", p.print.setting.Address), "restart the server for them, or leave them as they are"}
+				return opened, hinted{fmt.Errorf("door %s: its protocol, its server, whether it has TLS, and its bounds cannot change while it is open", p.print.setting.Address), "restart the server for them, or leave them as they are"}
 			}
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 // buildExtAuthz makes what answers Envoy at a door.
 func (a *assembly) buildExtAuthz(p *passage) error {
 	setting := &p.print.setting
-	cfg := extauthz.Config{Door: p.door, Proxies: setting.Proxies, Secret: p.print.secret, Covered: extauthz.Covered(p.world.accessAPIs()), Now: a.now,
+	cfg := extauthz.Config{Door: p.door, Proxies: setting.Proxies, Socket: isSocket(setting.Address), Secret: p.print.secret, Covered: extauthz.Covered(p.world.accessAPIs()), Now: a.now,
 		MaxBody: setting.MaxBody, Bodies: a.bodies}
 	if setting.ClientCAFile != "" {
 		cfg.Trusts = p.trusts
@@ -37,11 +37,11 @@ func (a *assembly) buildExtAuthz(p *passage) error {
 func (a *assembly) grpcServer(f *doorway) (httpServer, error) {
 	setting := &f.now.Load().print.setting
 	server, err := extauthz.NewServer(extauthz.ServerConfig{TLS: f.tls("h2"), MaxBody: int(setting.MaxBody), Log: a.log, Use: func() (*extauthz.Checker, func()) {
-		p, leave := f.enter()
+		p := f.enter()
 		if p == nil {
-			return nil, leave
+			return nil, nil
 		}
-		return p.checker, leave
+		return p.checker, func() { f.exit(p) }
 	}})
 	if err != nil {
 		return nil, err

@@ -7,8 +7,7 @@ import (
 	"slices"
 	"sync"
 
-	"countersign.dev/internal/access"
-	edgedoor "countersign.dev/internal/edge/door"
+	"countersign.dev/internal/edge/gateway/strict"
 )
 
 // doorStrangers is the share of a door's connections that those who are on no list of it may hold: one in so many.
@@ -56,6 +55,14 @@ func (c *strangersConn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite ends our side, so that the peer reads an answer to its end.
+func (c *strangersConn) CloseWrite() error {
+	if half, can := c.Conn.(interface{ CloseWrite() error }); can {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
 // countDropped counts a connection that was closed at accept.
 func (f *doorway) countDropped() { f.a.metrics.Dropped(f.now.Load().world.environment) }
 
@@ -64,22 +71,21 @@ func (f *doorway) lists(peer netip.Addr) bool {
 	return slices.ContainsFunc(f.now.Load().print.setting.Proxies, func(p netip.Prefix) bool { return p.Contains(peer) })
 }
 
+// directListener gives out connections that are read and written without telling the scheduler (record 53), as the strict reader's are.
+// A stranger's stays as it is.
+type directListener struct{ net.Listener }
+
+// Accept implements net.Listener.
+func (l directListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return strict.Direct(c), nil
+}
+
 // doorServer serves questions over HTTP. No connection outlives its bounds, whatever a peer leaves out.
 func doorServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: doorHeader, ReadTimeout: doorRead, WriteTimeout: doorWrite, IdleTimeout: doorIdle, MaxHeaderBytes: doorHeaderBytes,
 		Protocols: onlyHTTP1(), DisableGeneralOptionsHandler: true}
-}
-
-// refuseProxy answers and records a peer whose certificate does not count any more.
-func (p *passage) refuseProxy(w http.ResponseWriter, r *http.Request) {
-	var peer netip.Addr
-	if at, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
-		peer = at.Addr().Unmap()
-	}
-	a := p.door.Refuse(&edgedoor.Request{Proxy: peer}, access.UnknownProxy, "the proxy's certificate is none of those that this door trusts, or is not in force any more")
-	a.Apply(w.Header())
-	w.Header().Set("Connection", "close")
-	w.WriteHeader(a.Status)
-	written, _ := w.Write(a.Body)
-	a.End(0, int64(written))
 }

@@ -133,29 +133,24 @@ func (p *apiCaptures) Explain(ctx context.Context, credential, requestID string)
 	case !errors.Is(err, explain.ErrInput):
 		return nil, err
 	}
-	roster, err := p.all.a.register.RosterOf(ctx, []string{p.environment})
+	c, err := p.all.a.register.OpenCredential(ctx, p.environment, credential)
 	if err != nil {
 		return nil, fmt.Errorf("read the secrets: %w", err)
 	}
-	defer roster.Wipe()
-	q.Secrets = secretsOf(roster, credential, p.all.a.now())
+	defer partner.WipeSecrets([]partner.Credential{c})
+	q.Secrets = secretsOf(&c, p.all.a.now())
 	return p.store.Explain(owner, requestID, q)
 }
 
 // secretsOf are the secrets of a credential, those first that count now.
-func secretsOf(roster *partner.Roster, credential string, now time.Time) (live []explain.Secret) {
+func secretsOf(c *partner.Credential, now time.Time) (live []explain.Secret) {
 	var rest []explain.Secret
-	for _, c := range roster.Credentials {
-		if c.ID != credential {
-			continue
-		}
-		for _, v := range c.Versions {
-			one := explain.Secret{Label: fmt.Sprintf("the secret, version %d", v.Number), Text: v.Secret.Bytes()}
-			if v.Live(now) {
-				live = append(live, one)
-			} else {
-				rest = append(rest, one)
-			}
+	for _, v := range c.Versions {
+		one := explain.Secret{Label: fmt.Sprintf("the secret, version %d", v.Number), Text: v.Secret.Bytes()}
+		if v.Live(now) {
+			live = append(live, one)
+		} else {
+			rest = append(rest, one)
 		}
 	}
 	return append(live, rest...)

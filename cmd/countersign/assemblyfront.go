@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"countersign.dev/internal/edge/gateway/http1"
@@ -20,47 +19,22 @@ const handshakeGrace = time.Second
 
 // front is one listener over the generations: it stays open while what stands behind it is exchanged.
 type front struct {
+	seat[door, *door]
 	a         *assembly
 	name      string // for the log
 	bounds    doorBounds
 	listener  *strict.Listener
 	server    httpServer
 	listening *listening
-	door      atomic.Pointer[door]
-	leaving   atomic.Bool // answers ask callers to come back on another connection
-	running   atomic.Int64
-}
-
-// use counts the caller in as a user of the generation in force, which it leaves when it is done; nil: the front has ended, and
-// nobody stands behind it any more.
-func (f *front) use() *door {
-	for {
-		d := f.door.Load()
-		if d.generation.enter() {
-			return d
-		}
-		if f.door.Load() == d {
-			return nil
-		}
-	}
 }
 
 // ServeHTTP hands a request to the gateway in force.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	d := f.use()
+	d := f.open(w, f.a.draining.Load())
 	if d == nil {
-		w.Header().Set("Connection", "close")
-		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
-	defer d.generation.leave()
-	d.level.Add(1)
-	defer d.level.Add(-1)
-	f.running.Add(1)
-	defer f.running.Add(-1)
-	if f.leaving.Load() || f.a.draining.Load() {
-		w.Header().Set("Connection", "close") // over HTTP/2 net/http sends GOAWAY for it
-	}
+	defer f.exit(d)
 	if !d.clientStands(r) {
 		f.misdirect(w, d)
 		return
@@ -98,15 +72,15 @@ func (a *assembly) openFront(d *door) (*front, error) {
 		return nil, err
 	}
 	f := &front{a: a, name: d.world.environment, bounds: d.print.bounds}
-	f.door.Store(d)
+	f.now.Store(d)
 	b := d.print.bounds
 	f.listener, err = strict.New(inner, strict.Config{
 		TLS: &tls.Config{
 			MinVersion: tls.VersionTLS12, NextProtos: d.policy.NextProtos[:2],
-			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return f.door.Load().tlsNow(), nil },
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return f.now.Load().tlsNow(), nil },
 		},
 		Answer: f.answerUnread, OnRefused: f.refused, Admit: f.admit,
-		Exempt:   func(peer netip.Addr) bool { return f.door.Load().isProxy(peer) },
+		Exempt:   func(peer netip.Addr) bool { return f.now.Load().isProxy(peer) },
 		MaxConns: b.maxConns, MaxPerPeer: b.maxPerPeer, MaxHandshakes: b.maxHandshakes, HandshakeTimeout: b.handshake,
 		MaxHead: b.maxHead, MaxRequestLine: b.maxRequestLine, MaxHeaderLines: b.maxHeaderLines,
 	})
@@ -149,12 +123,12 @@ func (f *front) answerUnread(peer netip.AddrPort, fault strict.Fault) []byte {
 }
 
 func (f *front) refused(_ netip.AddrPort, fault strict.Fault) {
-	f.a.metrics.Ended(f.door.Load().world.environment, fault.String())
+	f.a.metrics.Ended(f.now.Load().world.environment, fault.String())
 }
 
 // admit decides at accept and counts who is dropped.
 func (f *front) admit(peer netip.AddrPort) bool {
-	d := f.door.Load()
+	d := f.now.Load()
 	if d.admits(peer.Addr()) {
 		return true
 	}
@@ -169,6 +143,7 @@ func (a *assembly) drainFront(ctx context.Context, f *front) error {
 	handshakes, cancel := context.WithTimeout(ctx, handshakeGrace)
 	defer cancel()
 	f.listener.Stop(handshakes)
+	f.listener.Settle(ctx)
 	return a.drainListening(ctx, f.listening)
 }
 

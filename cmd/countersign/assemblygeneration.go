@@ -13,7 +13,6 @@ import (
 	"countersign.dev/internal/edge/clientip"
 	"countersign.dev/internal/edge/gateway"
 	"countersign.dev/internal/edge/gateway/upstream"
-	"countersign.dev/internal/edge/ops"
 	"countersign.dev/internal/tlsfile"
 )
 
@@ -35,14 +34,13 @@ type generation struct {
 
 // door is one listener's share of a generation.
 type door struct {
-	generation *generation
-	print      doorPrint
-	world      *worldPrint
-	gateway    *gateway.Gateway
-	files      *tlsfile.Files // nil: the certificate is no file
-	policy     *tls.Config
-	level      ops.Level // of running requests
-	trust      clientTrust
+	share
+	print   doorPrint
+	world   *worldPrint
+	gateway *gateway.Gateway
+	files   *tlsfile.Files // nil: the certificate is no file
+	policy  *tls.Config
+	trust   clientTrust
 }
 
 // retired is what users is lowered by when a generation is retired.
@@ -145,7 +143,7 @@ func (a *assembly) buildWorld(g *generation, w *worldPrint) error {
 		return err
 	}
 	for _, p := range w.doors {
-		d := &door{generation: g, print: p, world: w, gateway: gate, level: a.metrics.Running(w.environment)}
+		d := &door{share: share{generation: g, level: a.metrics.Running(w.environment)}, print: p, world: w, gateway: gate}
 		if err := a.buildPolicy(d); err != nil {
 			return fmt.Errorf("listener %s: %w", p.address, err)
 		}

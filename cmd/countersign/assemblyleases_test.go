@@ -106,7 +106,7 @@ func TestAPausedNodeDoesNothingOnALostLease(t *testing.T) {
 		t.Fatal(err)
 	}
 	rights[1].length = time.Minute
-	deadline, again := time.NewTimer(20*time.Second), time.NewTicker(time.Millisecond)
+	deadline, again := time.NewTimer(time.Minute), time.NewTicker(time.Millisecond)
 	defer deadline.Stop()
 	defer again.Stop()
 	for len(rights[1].under(choresLease)) == 0 {

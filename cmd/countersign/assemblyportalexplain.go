@@ -38,12 +38,12 @@ func (o ownExplainer) ExplainOwn(ctx context.Context, partnerID, environment, ke
 		return nil, tester.ErrBusy
 	}
 	defer o.a.captures.turn.Leave()
-	roster, err := o.a.register.RosterOf(ctx, []string{environment})
+	open, err := o.a.register.OpenCredential(ctx, environment, c.ID)
 	if err != nil {
 		return nil, fmt.Errorf("read the secrets: %w", err)
 	}
-	defer roster.Wipe()
-	if q.Secrets = secretsOf(roster, c.ID, o.a.now()); len(q.Secrets) == 0 {
+	defer partner.WipeSecrets([]partner.Credential{open})
+	if q.Secrets = secretsOf(&open, o.a.now()); len(q.Secrets) == 0 {
 		return nil, tester.ErrNoSecret
 	}
 	return explain.Run(&q)

@@ -15,6 +15,7 @@ import (
 const (
 	trafficEvery = 5 * time.Second
 	inspectEvery = time.Minute
+	servesEvery  = 50 * time.Millisecond // how often it is looked, at a start, whether the register is in force
 )
 
 // looks is what people look at: what happens, and how it stands with the records. It is kept once somebody can look.
@@ -71,9 +72,26 @@ func (a *assembly) watch() {
 	a.looks.once.Do(func() {
 		a.ticking(trafficEvery, a.looks.sums.Follow)
 		a.inBackground(func(ctx context.Context) {
+			if !a.serves(ctx) { // reading a large register takes every processor, and whoever waits for it waits for that
+				return
+			}
 			ticker := time.NewTicker(inspectEvery)
 			defer ticker.Stop()
 			a.looks.records.Run(ctx, ticker.C)
 		})
 	})
+}
+
+// serves waits until the first blueprint is in force; false: ctx has ended before.
+func (a *assembly) serves(ctx context.Context) bool {
+	ticker := time.NewTicker(servesEvery)
+	defer ticker.Stop()
+	for a.current.Load() == nil {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-ticker.C:
+		}
+	}
+	return true
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/heldport"
 	"countersign.dev/scheme"
 )
 
@@ -151,9 +152,7 @@ func TestCallExitCodes(t *testing.T) {
 			http.Error(w, "no", 418)
 		}
 	}
-	down := httptest.NewTLSServer(http.NotFoundHandler())
-	down.Close()
-	a.must(t, "x\n", "caller", "add", "down", "--base", down.URL, "--profile", "finci", "--key-id", "k")
+	a.must(t, "x\n", "caller", "add", "down", "--base", "https://"+heldport.Hold(t, "127.0.0.1"), "--profile", "finci", "--key-id", "k")
 	for name, c := range map[string]struct {
 		code int
 		args []string

@@ -13,6 +13,7 @@ import (
 var machineTime = map[string]string{
 	"clock.go":           "it is the clock",
 	"clocktest.go":       "it is the clock of a test build",
+	"assemblydoor.go":    "deadlines of sockets",
 	"assemblydrain.go":   "how long a stop took",
 	"assemblydisk.go":    "how often the disk is tried",
 	"assemblyreplay.go":  "for how long a failure is remembered",

@@ -50,6 +50,7 @@ func TestOneBadRowIsSeenByOperators(t *testing.T) {
 	})
 	d.untilPage("/readyz", http.StatusOK, "ready")
 	d.untilPage("/metrics", http.StatusOK, "countersign_register_failing 0")
+	until(t, "the cause is in the log", func() bool { return strings.Contains(d.errOut.String(), "rule for country CA") })
 	if n := strings.Count(d.errOut.String(), "rule for country CA"); n != 1 {
 		t.Errorf("the cause stands %d times in the log, want once", n)
 	}

@@ -33,7 +33,7 @@ func (a *assembly) relay(environments []string) tester.Relay {
 		if err != nil {
 			return nil, fmt.Errorf("reach the gateway of %s: %w", environment, err)
 		}
-		return secured(ctx, c, f.door.Load())
+		return secured(ctx, c, f.now.Load())
 	}
 }
 

@@ -28,6 +28,7 @@ type reloading struct {
 	tried   [sha256.Size]byte // that was refused last
 	seen    [sha256.Size]byte // at the last look
 	unread  int               // looks since the file could be read
+	hangups chan os.Signal
 
 	at       atomic.Int64 // when what is in force was loaded, in Unix seconds
 	reloads  atomic.Uint64
@@ -35,8 +36,12 @@ type reloading struct {
 	problem  atomic.Pointer[error] // nil: what stands in the file is in force
 }
 
-// announce publishes what is to be known of it and notes the file as it is now, before it is put in force.
+// announce publishes what is to be known of it and notes the file as it is now, before it is put in force. From here on to the end of
+// the server SIGHUP does not end it: whoever knows that it serves may send one.
 func (r *reloading) announce(s *server) error {
+	r.hangups = make(chan os.Signal, 1)
+	stop := onHangup(r.hangups)
+	s.closers = append(s.closers, func() error { stop(); return nil })
 	r.inForce, _ = contentOf(s.file)
 	r.seen = r.inForce
 	s.expect("config", false, r.trouble)
@@ -63,15 +68,13 @@ func (r *reloading) trouble() error {
 
 // run looks at the file until ctx ends, every second, and at once on SIGHUP.
 func (r *reloading) run(ctx context.Context, s *server) {
-	hangups := make(chan os.Signal, 1)
-	defer onHangup(hangups)()
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-hangups:
+		case <-r.hangups:
 			r.now(ctx, s)
 		case <-ticker.C:
 			r.look(ctx, s)

@@ -13,7 +13,6 @@ import (
 	"slices"
 
 	"countersign.dev/internal/audit/checkpoint"
-	"countersign.dev/internal/engines"
 	"countersign.dev/internal/secret"
 	"github.com/spf13/cobra"
 )
@@ -74,14 +73,14 @@ type restoredView struct {
 	Contradicting string `json:"contradicting,omitempty"` // book of checkpoints that knows changes which are missing now
 }
 
-// run verifies first and moves last, so that a restore that fails leaves what was there.
+// run looks first whether it may, verifies a copy, and moves last, so that a restore that fails leaves what was there.
 func (r *restoreOptions) run(c *cobra.Command, o *operator, at place, out *output) error {
 	ctx := c.Context()
 	made, err := readManifest(r.from)
 	if err != nil {
 		return err
 	}
-	if err := verifyBackup(ctx, filepath.Join(r.from, backupRegister), made); err != nil {
+	if err := r.sized(made); err != nil {
 		return fmt.Errorf("the backup is not usable, nothing was changed: %w", err)
 	}
 	if err := at.holds(ctx, made.KeyIDs); err != nil {
@@ -192,29 +191,6 @@ func parseManifest(text []byte) (manifest, error) {
 		return manifest{}, fmt.Errorf("%s: %w", backupManifest, err)
 	}
 	return made, nil
-}
-
-// verifyBackup proves that a file is what the manifest says: its bytes, and the record of changes in it.
-func verifyBackup(ctx context.Context, file string, made manifest) error {
-	digest, size, err := fileDigest(ctx, file)
-	if err != nil {
-		return err
-	}
-	if digest != made.SHA256 || size != made.Size {
-		return fmt.Errorf("%s is not the file that was written: its digest differs from the manifest's", file)
-	}
-	whole, err := filepath.Abs(file) // the engine would read the first folder of a relative path as the name of a machine
-	if err != nil {
-		return err
-	}
-	info, err := engines.CheckFile(ctx, whole)
-	if err != nil {
-		return err
-	}
-	if info.Report.Last != made.Revision || info.Report.Record != made.Record {
-		return fmt.Errorf("%s holds revision %d of record %q, the manifest says %d of %q", file, info.Report.Last, info.Report.Record, made.Revision, made.Record)
-	}
-	return nil
 }
 
 // holds refuses when the key ring lacks a key that something is sealed with: nothing of it could be opened.

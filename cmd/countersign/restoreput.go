@@ -18,19 +18,10 @@ import (
 // there, and gives the copy its name: no moment has a restored register whose record does not say so.
 func (r *restoreOptions) put(ctx context.Context, at place, made manifest) (former string, err error) {
 	draft := at.register.File + ".restoring"
-	if err := copyFile(ctx, filepath.Join(r.from, backupRegister), draft); err != nil {
-		return "", hinted{fmt.Errorf("copy the backup: %w", err), "if no other restore is at work, remove " + draft}
+	if err := r.draw(ctx, draft, made); err != nil {
+		return "", err
 	}
 	defer func() { err = errors.Join(err, sweepDraft(draft, err != nil)) }()
-	if err := sweepDraft(draft, false); err != nil { // of a restore that was killed
-		return "", err
-	}
-	if err := verifyBackup(ctx, draft, made); err != nil {
-		return "", err
-	}
-	if err := noteRestored(ctx, draft, made); err != nil {
-		return "", err
-	}
 	if former, err = setAside(at.register.File); err != nil {
 		return "", err
 	}
@@ -38,6 +29,26 @@ func (r *restoreOptions) put(ctx context.Context, at place, made manifest) (form
 		return former, fmt.Errorf("the register that was there is now %s: %w", former, err)
 	}
 	return former, syncFolder(filepath.Dir(at.register.File))
+}
+
+// draw makes a draft of the register: a verified copy of the backup, on the disk, whose record of changes says that it was restored. Where
+// it cannot be made nothing of it is left.
+func (r *restoreOptions) draw(ctx context.Context, draft string, made manifest) (err error) {
+	if err := copyFile(ctx, filepath.Join(r.from, backupRegister), draft); err != nil {
+		return hinted{fmt.Errorf("copy the backup: %w", err), "if no other restore is at work, remove " + draft}
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, sweepDraft(draft, true))
+		}
+	}()
+	if err := sweepDraft(draft, false); err != nil { // of a restore that was killed
+		return err
+	}
+	if err := r.verify(ctx, draft, made); err != nil {
+		return fmt.Errorf("the backup is not usable, nothing was changed: %w", err)
+	}
+	return noteRestored(ctx, draft, made)
 }
 
 // sweepDraft removes what the engine keeps beside a draft, and the draft itself where it is of no use.
@@ -90,7 +101,10 @@ func setAside(register string) (former string, err error) {
 	return former, nil
 }
 
-// copyFile copies to a new private file and waits for the disk.
+// copiedAtOnce is how much of a file is copied before it is asked whether there is still somebody who waits for it.
+const copiedAtOnce = 64 << 20
+
+// copyFile copies to a new private file. Nobody waits for the disk.
 func copyFile(ctx context.Context, from, to string) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -101,8 +115,15 @@ func copyFile(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(out, untilDone{ctx, in})
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+	for err == nil {
+		if _, err = io.CopyN(out, in, copiedAtOnce); err == nil { // which lets the system copy from file to file
+			err = ctx.Err()
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
 		return errors.Join(err, os.Remove(to))
 	}
 	return nil
@@ -115,4 +136,13 @@ func syncFolder(path string) error {
 		return err
 	}
 	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// syncFile waits until a file is on the disk. Some systems do this only for whoever may write it.
+func syncFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }

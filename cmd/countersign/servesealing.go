@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"countersign.dev/internal/partner"
 )
 
 // sealingEvery is how often it is asked whether a sealing key is old enough to be replaced.
@@ -41,13 +39,12 @@ func (k *sealing) look(ctx context.Context, now time.Time, every time.Duration) 
 	if every == 0 || now.Before(k.due) {
 		return nil
 	}
-	roster, err := k.s.register.RosterOf(ctx, k.s.environments)
+	since, err := k.s.register.SealingSince(ctx, k.s.environments)
 	if err != nil {
 		return err
 	}
-	defer roster.Wipe()
 	next := now.Add(every)
-	for environment, made := range newestKeys(roster.SealingKeys) {
+	for environment, made := range since {
 		if made.Add(every).After(now) {
 			if due := made.Add(every); due.Before(next) {
 				next = due
@@ -66,15 +63,4 @@ func (k *sealing) look(ctx context.Context, now time.Time, every time.Duration) 
 	}
 	k.due = next
 	return nil
-}
-
-// newestKeys is when the key that seals now was made, by environment.
-func newestKeys(keys []partner.SealingKey) map[string]time.Time {
-	newest := map[string]time.Time{}
-	for _, key := range keys {
-		if key.RetiredAt.IsZero() && key.CreatedAt.After(newest[key.Environment]) {
-			newest[key.Environment] = key.CreatedAt
-		}
-	}
-	return newest
 }

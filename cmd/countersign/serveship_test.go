@@ -107,7 +107,7 @@ func TestRecordsOfManyNodes(t *testing.T) {
 	a.asOften("the last line of node two is verified", func() (int, string) {
 		_, views, _ = nodesOf(t, one)
 		return len(views), fmt.Sprintf("%+v, last line %d", views, last)
-	}, func(n int, _ string) bool { return n == 2 && views[1].Verified == last })
+	}, func(n int, _ string) bool { return n == 2 && views[1].Verified == last && views[1].Sealed > 0 })
 	if v := views[0]; v.Node != "one" || !v.Own {
 		t.Errorf("%+v", v)
 	}

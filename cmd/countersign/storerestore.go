@@ -15,38 +15,32 @@ func (r *restoreOptions) intoDatabase(ctx context.Context, at place, made manife
 	if r.replace {
 		return hinted{errors.New("--replace is for a register in SQLite"), "a database is never emptied by a command: make another one, name it in register.url_file, and restore into that"}
 	}
-	to, err := engines.OpenStore(ctx, engines.StoreConfig{Place: at.register, Create: true})
-	if err != nil {
+	draft := filepath.Join(at.data, "countersign.db.restoring")
+	if err := r.draw(ctx, draft, made); err != nil {
 		return err
 	}
-	err = nobodyServes(ctx, to, at.register)
-	if err == nil {
-		err = r.throughDraft(ctx, at, made, to)
-	}
-	if err = errors.Join(err, to.Close()); err != nil {
+	err := copyDraft(ctx, at, draft)
+	if err = errors.Join(err, sweepDraft(draft, true)); err != nil {
 		return hintCopy(err)
 	}
 	return showRestored(out, restoredView{Register: at.register.String(), Revision: made.Revision, Contradicting: at.outrun(made.Revision)})
 }
 
-// throughDraft copies a verified draft of the backup into an open database.
-func (r *restoreOptions) throughDraft(ctx context.Context, at place, made manifest, to engines.Store) (err error) {
+// copyDraft copies a verified draft into the database, which has to be empty.
+func copyDraft(ctx context.Context, at place, draft string) error {
+	to, err := engines.OpenStore(ctx, engines.StoreConfig{Place: at.register, Create: true})
+	if err != nil {
+		return err
+	}
+	if err = nobodyServes(ctx, to, at.register); err == nil {
+		err = copyInto(ctx, at, draft, to)
+	}
+	return errors.Join(err, to.Close())
+}
+
+func copyInto(ctx context.Context, at place, draft string, to engines.Store) error {
 	if now, err := to.Revision(ctx); err != nil || now != 0 {
 		return errors.Join(err, hinted{fmt.Errorf("there is a register already: %s, revision %d", at.register, now), "make another, empty database and name it in register.url_file"})
-	}
-	draft := filepath.Join(at.data, "countersign.db.restoring")
-	if err := copyFile(ctx, filepath.Join(r.from, backupRegister), draft); err != nil {
-		return hinted{fmt.Errorf("copy the backup: %w", err), "if no other restore is at work, remove " + draft}
-	}
-	defer func() { err = errors.Join(err, sweepDraft(draft, true)) }()
-	if err := sweepDraft(draft, false); err != nil { // of a restore that was killed
-		return err
-	}
-	if err := verifyBackup(ctx, draft, made); err != nil {
-		return err
-	}
-	if err := noteRestored(ctx, draft, made); err != nil {
-		return err
 	}
 	whole, err := filepath.Abs(draft)
 	if err != nil {

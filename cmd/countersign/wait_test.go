@@ -40,7 +40,7 @@ func TestWaitReturnsWhenTheChangeIsLive(t *testing.T) {
 		if !strings.Contains(said, "live in production, sandbox (revision ") {
 			t.Errorf("said %q", said)
 		}
-		must(t, "partner", "resume", "Demo Partner", "-e", "sandbox", "--data", data, "--wait=5s")
+		must(t, "partner", "resume", "Demo Partner", "-e", "sandbox", "--data", data, "--wait=60s")
 		if status, body := d.get(); status != http.StatusNotFound {
 			t.Fatalf("after resume --wait: %d %s", status, body)
 		}

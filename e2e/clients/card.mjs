@@ -54,11 +54,12 @@ class CardAPI {
 }
 
 async function journey(api) {
-  let { status, got, text } = await api.send('POST', '/get-cards', { person_id: PERSON });
+  // Two equal writes in one second would be one: each says when it was made.
+  let { status, got, text } = await api.send('POST', `/get-cards?at=${process.hrtime.bigint()}`, { person_id: PERSON });
   expect(status === 200 && got.status === 'success' && got.errors.length === 0 && got.items.length === got.total, `get-cards: ${status} ${text}`);
   expect(got.items.some((item) => item.token_id === CARD && Number.isInteger(item.product_id)), `items: ${text}`);
   for (const stage of ['plastic_not_delivered', 'digital']) {
-    ({ status, text } = await api.send('PATCH', `/update-card-stage/${CARD}`, { token_stage: stage }));
+    ({ status, text } = await api.send('PATCH', `/update-card-stage/${CARD}?at=${process.hrtime.bigint()}`, { token_stage: stage }));
     expect(status === 200, `stage: ${status} ${text}`);
   }
   for (const wanted of ['stolen', 'active']) {

@@ -59,17 +59,18 @@ def expect(truth, message):
 
 
 def journey(api):
-    status, got = api.send("POST", "/get-cards", {"person_id": PERSON})
+    # Two equal writes in one second would be one: each says when it was made.
+    status, got = api.send("POST", f"/get-cards?at={time.time_ns()}", {"person_id": PERSON})
     expect(status == 200 and got["status"] == "success" and got["total"] == len(got["items"]) == 2, f"get-cards: {status} {got}")
     item = got["items"][0]
     expect(item["token_id"] == CARD and "*" in item["card_number"] and isinstance(item["product_id"], int), f"item: {item}")
-    status, got = api.send("POST", "/get-cards", {"corporate_id": CORPORATE})
+    status, got = api.send("POST", f"/get-cards?at={time.time_ns()}", {"corporate_id": CORPORATE})
     expect(status == 200 and got["total"] == 1, f"get-cards of a corporate: {status} {got}")
 
     before = api.send("GET", f"/cards/{CARD}")
     expect(before[0] == 200, f"one card: {before}")
     for stage in ("plastic_not_delivered", "digital"):
-        status, got = api.send("PATCH", f"/update-card-stage/{CARD}", {"token_stage": stage})
+        status, got = api.send("PATCH", f"/update-card-stage/{CARD}?at={time.time_ns()}", {"token_stage": stage})
         expect(status == 200 and got["token_id"] == CARD, f"stage: {status} {got}")
     for wanted in ("lost", "active"):
         # A comment in many alphabets: the body that is signed is the UTF-8 that is sent.

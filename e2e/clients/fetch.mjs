@@ -5,7 +5,7 @@ import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 const world = JSON.parse(readFileSync(process.argv[2], 'utf8')).environments[process.argv[3]];
-const target = `${world.card.base_path}/get-cards`;
+const target = `${world.card.base_path}/get-cards?at=${process.hrtime.bigint()}`; // two equal writes in one second would be one
 const body = JSON.stringify({ person_id: '10011000000000000001' });
 const timestamp = String(Math.floor(Date.now() / 1000));
 const signature = createHmac('sha256', world.card.api_secret).update(`${timestamp}POST${target}${body}`).digest('hex');

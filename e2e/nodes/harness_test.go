@@ -99,7 +99,7 @@ func TestTheRelay(t *testing.T) {
 func TestTheLoadSeesWhatIsWrong(t *testing.T) {
 	ok, twice, refusal := answer{status: 200}, answer{status: 409, code: "replayed"}, answer{status: 401, code: "unauthorized"}
 	a, b := &node{host: "a"}, &node{host: "b"}
-	r := request{id: "x"}
+	r, stands := request{id: "x"}, false
 	for name, c := range map[string]struct {
 		arrived int
 		do      func(l *load)
@@ -111,6 +111,9 @@ func TestTheLoadSeesWhatIsWrong(t *testing.T) {
 		"refused, and arrived":         {1, func(l *load) { l.judge(writes, a, r, answer{status: 503, code: "unavailable"}) }, true},
 		"refused without a reason":     {0, func(l *load) { l.judge(writes, a, r, answer{status: 503, code: "unavailable"}) }, true},
 		"no connection":                {0, func(l *load) { l.judge(reads, a, r, answer{code: notReached}) }, true},
+		"no connection, held up":       {0, func(l *load) { stands = true; l.judge(reads, a, r, answer{code: notReached}) }, false},
+		"arrived twice, held up":       {2, func(l *load) { stands = true; l.judge(reads, a, r, ok) }, true},
+		"forged, let in, held up":      {1, func(l *load) { stands = true; l.judge(forges, a, r, ok) }, true},
 		"forged, refused":              {0, func(l *load) { l.judge(forges, a, r, refusal) }, false},
 		"forged, let in":               {1, func(l *load) { l.judge(forges, a, r, ok) }, true},
 		"forged, refused, and arrived": {1, func(l *load) { l.judge(forges, a, r, refusal) }, true},
@@ -123,7 +126,8 @@ func TestTheLoadSeesWhatIsWrong(t *testing.T) {
 		"again, arrived unseen":        {2, func(l *load) { l.judge(repeats, a, r, twice) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := &load{site: &site{upstream: &upstream{seen: map[string]int{"x": c.arrived}}}, counts: map[cell]int{}, refused: nobody}
+			stands = false
+			l := &load{site: &site{upstream: &upstream{seen: map[string]int{"x": c.arrived}}}, counts: map[cell]int{}, refused: nobody, stood: func() bool { return stands }}
 			if c.do(l); (l.faults > 0) != c.wrong {
 				t.Errorf("it finds %q", l.wrong)
 			}

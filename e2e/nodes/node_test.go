@@ -7,18 +7,17 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"countersign.dev/internal/heldport"
 )
 
 // node is one `countersign serve` on an address of its own, with a network of its own to the store and to the cache.
@@ -43,6 +42,7 @@ valkey: {addresses: ["CACHE"], timeout: TIMEOUT}
 replay: {engine: REPLAY}
 limits: {engine: valkey}
 ops: {listen: "OPS"}
+records: {decisions: {patience: 60s}}
 admin: {listen: "PLANE"}
 drain: {deadline: 20s, lameduck: LAMEDUCK}
 environments:
@@ -63,7 +63,7 @@ environments:
         upstream: {url: "UPSTREAM"}
 `
 
-// newNode makes the folder of a node. The timeout of the cache is long enough for a machine that is busy with other tests.
+// newNode makes the folder of a node. The timeout of the cache is as long as it may be: the machine is busy with other tests.
 func (s *site) newNode(t testing.TB, host string, settings map[string]string) *node {
 	t.Helper()
 	n := &node{site: s, host: host, dir: filepath.Join(s.dir, host), program: built(t, program)}
@@ -80,7 +80,7 @@ func (s *site) newNode(t testing.TB, host string, settings map[string]string) *n
 	})
 	t.Cleanup(n.store.close)
 	t.Cleanup(n.cache.close)
-	n.address, n.ops, n.plane = freeAddress(t, host), freeAddress(t, host), freeAddress(t, "127.0.0.1")
+	n.address, n.ops, n.plane = heldport.Hold(t, host), heldport.Hold(t, host), heldport.Hold(t, "127.0.0.1") // the same after a restart
 	master, err := os.ReadFile(s.master)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func (s *site) newNode(t testing.TB, host string, settings map[string]string) *n
 	write(t, filepath.Join(n.dir, "register.url"), s.urlBehind(n.store))
 	n.settings = map[string]string{
 		"DIR": n.dir, "PLANE": n.plane, "CACHE": n.cache.address(), "OPS": n.ops, "ADDRESS": n.address, "CERT": s.cert, "KEY": s.key, "UPSTREAM": s.upstream.url(),
-		"TIMEOUT": "1s", "LAMEDUCK": "500ms", "STALENESS": "15m", "REPLAY": "valkey",
+		"TIMEOUT": "5s", "LAMEDUCK": "500ms", "STALENESS": "15m", "REPLAY": "valkey",
 	}
 	maps.Copy(n.settings, settings)
 	write(t, n.file(), n.text())
@@ -104,20 +104,6 @@ func (n *node) text() string {
 		text = strings.ReplaceAll(text, name, n.settings[name])
 	}
 	return text
-}
-
-// freeAddress is one that nobody uses, outside of the ports that the kernel gives to connections: it is still free after a restart.
-func freeAddress(t testing.TB, host string) string {
-	t.Helper()
-	for range 1000 {
-		address := net.JoinHostPort(host, strconv.Itoa(20000+rand.IntN(12000)))
-		if ln, err := net.Listen("tcp", address); err == nil {
-			_ = ln.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // start starts the node and waits until it is ready.
@@ -152,6 +138,9 @@ func (n *node) launch(t testing.TB) {
 func (n *node) awaitReady(t testing.TB) {
 	t.Helper()
 	eventually(t, n.host+" is ready", func() bool {
+		if n.process.ended() && heart().stood() { // and with it the network to the register, which has to answer at a start
+			n.launch(t)
+		}
 		if n.process.ended() {
 			t.Fatalf("%s ended: %v\n%s", n.host, n.process.err, n.process.log.tail())
 		}
@@ -165,7 +154,7 @@ func (n *node) ready() bool {
 }
 
 // impatient asks a node for its pages: one that is paused gives no answer.
-var impatient = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+var impatient = &http.Client{Timeout: patience / 2, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // page is one of the operators' listener; 0 without an answer.
 func (n *node) page(path string) (status int, body string) {

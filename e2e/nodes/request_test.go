@@ -20,7 +20,7 @@ import (
 
 // Bounds of one request.
 const (
-	dialLimit   = 5 * time.Second
+	dialLimit   = 20 * time.Second
 	answerLimit = 30 * time.Second // longer than any fault lasts: what a paused node has taken, it answers
 )
 

@@ -18,9 +18,7 @@ func TestANodeThatIsSaidToHaveStoppedHas(t *testing.T) {
 	one := s.issue(t, a, "--wait=30s")
 	k := s.caller(t, mute)
 	ask := func() answer { return k.send(signed(one.key(), time.Now(), http.MethodGet, s.id("mute"))) }
-	if got := ask(); got.is() != "200" {
-		t.Fatal(got.is(), got.cause)
-	}
+	eventually(t, "the node serves", func() bool { return ask().is() == "200" })
 	name := ":" + strconv.Itoa(mute.process.pid())
 	release := s.holdRow(t, "SELECT 1 FROM node WHERE name LIKE '%' || $1 FOR UPDATE", name)
 	eventually(t, "the others say that it has stopped", func() bool {

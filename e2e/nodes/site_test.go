@@ -52,6 +52,7 @@ type site struct {
 // stands in settings. It ends with t.
 func newSite(t testing.TB, nodes int, settings map[string]string) *site {
 	t.Helper()
+	heart() // begins to beat
 	s := &site{store: thePostgres(t)}
 	dir, err := os.MkdirTemp(scratch, "site-")
 	if err != nil {

@@ -38,7 +38,7 @@ func TestOneNodeHasTheWrongTime(t *testing.T) {
 }
 
 func wrongTime(t *testing.T, off time.Duration, variable, code string) {
-	s := newSite(t, 3, map[string]string{"STALENESS": staleAfter.String()})
+	s := newSite(t, 3, map[string]string{"STALENESS": "1m"})
 	wrong := s.nodes[2]
 	if err := wrong.process.stop(); err != nil {
 		t.Fatal(err)

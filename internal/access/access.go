@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"countersign.dev/internal/giveway"
 	"countersign.dev/internal/partner"
 )
 
@@ -47,6 +48,7 @@ type Decider struct {
 	snap         atomic.Pointer[snapshot]
 	unions       atomic.Bool               // somebody asks for them
 	confirmed    atomic.Pointer[time.Time] // when the register was last read successfully
+	pause        func(time.Duration)       // giveway.For
 }
 
 // New checks cfg and returns a Decider that answers Unavailable until Load has been called.
@@ -57,7 +59,7 @@ func New(cfg Config) (*Decider, error) {
 	if cfg.MaxStaleness == 0 {
 		cfg.MaxStaleness = DefaultStaleness
 	}
-	a := &Decider{cfg: cfg, environments: map[string][]*API{}}
+	a := &Decider{cfg: cfg, environments: map[string][]*API{}, pause: giveway.For}
 	for _, api := range cfg.APIs {
 		if err := api.check(); err != nil {
 			return nil, err
@@ -97,33 +99,43 @@ func apart(api, other *API) error {
 // (partner.Roster.Since) has to go on from the revision in force: what it does not name stays as it is. One Load at a time. readAt is a reading of
 // Config.Now from before the roster was read: with its monotonic part, so that a clock that is set back makes nothing fresh.
 func (a *Decider) Load(roster *partner.Roster, readAt time.Time) error {
-	if a.cfg.Countries == nil {
-		for _, n := range roster.Networks {
-			if n.Country != "" {
-				return fmt.Errorf("%w: partner %s has a rule for country %s, but no country file is configured", ErrRoster, n.PartnerID, n.Country)
-			}
-		}
-	}
-	if a.cfg.Limiter == nil && len(roster.Limits) > 0 {
-		return fmt.Errorf("%w: partner %s has a limit, but no limiter is configured", ErrRoster, roster.Limits[0].PartnerID)
+	former := a.snap.Load()
+	pause := a.pause
+	if former == nil {
+		pause = nil // nobody is served yet
 	}
 	var snap *snapshot
 	var err error
 	if roster.Since == 0 {
-		snap, err = build(roster, a.environments)
+		snap, err = a.build(roster, pause)
 	} else {
-		snap, err = a.snap.Load().patched(roster, a.environments)
+		snap, err = former.patched(roster, a, pause)
 	}
 	if err != nil {
 		return err
 	}
 	if a.unions.Load() {
 		for name, apis := range a.environments {
-			snap.worlds[name].union(apis)
+			snap.worlds[name].union(apis, &breath{pause: pause})
 		}
 	}
 	a.snap.Store(snap)
 	a.confirmed.Store(&readAt)
+	return nil
+}
+
+// usable refuses what the configuration has nothing to judge by.
+func (a *Decider) usable(piece *partner.Piece) error {
+	if a.cfg.Countries == nil {
+		for i := range piece.Networks {
+			if n := &piece.Networks[i]; n.Country != "" {
+				return fmt.Errorf("%w: partner %s has a rule for country %s, but no country file is configured", ErrRoster, n.PartnerID, n.Country)
+			}
+		}
+	}
+	if a.cfg.Limiter == nil && len(piece.Limits) > 0 {
+		return fmt.Errorf("%w: partner %s has a limit, but no limiter is configured", ErrRoster, piece.Limits[0].PartnerID)
+	}
 	return nil
 }
 

@@ -116,7 +116,8 @@ type API struct {
 
 	Limits APILimits // the zero value: none but those of the register
 
-	limits *apiLimits // Limits, made ready by New; nil: none
+	limits    *apiLimits // Limits, made ready by New; nil: none
+	keyHeader string     // the one that holds nothing but the key id; empty: there is none
 
 	StrictEmptyPost      bool // empty_post: strict: an empty POST must carry Content-Length: 0
 	StrictXMLContentType bool // xml_content_type: strict: a POST or PUT with an XML body must say so
@@ -163,6 +164,9 @@ func (a *API) check() error {
 		if targetFault(base, false, false) != "" || strings.HasSuffix(base, "/") || strings.ContainsAny(base, "?%") {
 			return bad("base path %q must be a plain path without escapes and without a slash at its end", base)
 		}
+	}
+	if name := a.findKeyHeader(); name != a.keyHeader { // as with limits: of an API that decides already nothing is written
+		a.keyHeader = name
 	}
 	if a.limits == nil {
 		made, err := a.makeLimits()

@@ -40,7 +40,7 @@ func (a *Decider) judge(r *Request, d *Decision, now time.Time) bool {
 		return false
 	}
 	snap := a.current(d, now)
-	if snap == nil || !findApp(snap, d, key) {
+	if snap == nil || !findApp(snap, r, d, key) {
 		return false
 	}
 	if d.IsExchange(r) {
@@ -57,19 +57,18 @@ func (a *Decider) judge(r *Request, d *Decision, now time.Time) bool {
 	return reason == Allowed || d.refuse(reason, AppTokenHeader, "")
 }
 
-func findApp(snap *snapshot, d *Decision, key string) bool {
-	id, ok := parseKeyID(key)
+func findApp(snap *snapshot, r *Request, d *Decision, key string) bool {
+	id, ok := r.early.parse(key)
 	if !ok {
 		return d.refuse(UnknownCredential, AppKeyHeader, "")
 	}
-	c := snap.lookup(d.API, id)
-	if c == nil {
+	if !d.know(r, snap, id) {
 		if d.OtherEnvironment = snap.elsewhere(d.API, id); d.OtherEnvironment != "" {
 			return d.refuse(WrongEnvironment, AppKeyHeader, "")
 		}
 		return d.refuse(UnknownCredential, AppKeyHeader, "")
 	}
-	if d.know(c); c.revoked() {
+	if d.Credential.row.revoked() {
 		return d.refuse(RevokedCredential, AppKeyHeader, "")
 	}
 	return true
@@ -95,13 +94,13 @@ func (a *Decider) decideExchange(r *Request, d *Decision) bool {
 	return d.allow()
 }
 
-// again is the credential of d as it is now: a body or a hash may have taken its time since it was found. Nil: it is gone.
-func (a *Decider) again(d *Decision) *Credential {
+// again fills c with the credential of d as it is now: a body or a hash may have taken its time since it was found. False: it is gone.
+func (a *Decider) again(d *Decision, c *Credential) bool {
 	snap := a.snap.Load()
-	if snap == nil || d.API == nil || d.Credential == nil {
-		return nil
+	if snap == nil || d.API == nil || d.Credential == nil || d.Credential.row == nil {
+		return false
 	}
-	return snap.lookup(d.API, d.Credential.id)
+	return snap.index(d.API).lookup(d.Credential.row.id, c)
 }
 
 // single returns the value of a header that must come exactly once and not be blank (security rule 20).

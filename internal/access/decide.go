@@ -13,6 +13,7 @@ func (a *Decider) Decide(r *Request, d *Decision) bool {
 	d.Reason, d.Proved, d.Address = Unset, false, r.Address
 	now := a.cfg.Now()
 	d.API = a.locate(r.Environment, pathOf(r.Target))
+	a.ahead(r, d)
 	if !checkShape(r, d) || !a.route(r, d) || !checkHeaders(r, d) || !checkLength(r, d) {
 		return false
 	}
@@ -20,6 +21,7 @@ func (a *Decider) Decide(r *Request, d *Decision) bool {
 		d.explainAddress(r)
 		return d.refuse(AddressUnknown, "", "the client's address could not be derived from the forwarding headers")
 	}
+	r.early.next()
 	if d.API.Protocol == Token {
 		return a.decideToken(r, d, now)
 	}
@@ -79,7 +81,7 @@ func (a *Decider) admit(r *Request, d *Decision) bool {
 // holdsClientKey holds the caller to the client certificate that the API asks for. The door says for each request which
 // certificate its connection has proved (security rule 29).
 func (d *Decision) holdsClientKey(r *Request) bool {
-	if d.API.ClientCertificate == ClientCertificateBound && d.Credential.flags&special == 0 {
+	if d.API.ClientCertificate == ClientCertificateBound && !d.Credential.special() {
 		return true
 	}
 	return d.provesClientKey(r)
@@ -103,8 +105,8 @@ func (d *Decision) provesClientKey(r *Request) bool {
 
 // Admitted is Allowed, NotApproved or Suspended, by the review of d's partner for the environment as it is now.
 func (a *Decider) Admitted(d *Decision) Reason {
-	c := a.again(d)
-	if c == nil {
+	var c Credential
+	if !a.again(d, &c) {
 		return Suspended
 	}
 	return c.Partner.standing()
@@ -150,6 +152,15 @@ func (d *Decision) explainAddress(r *Request) {
 	}
 }
 
-func (d *Decision) know(c *Credential) {
-	d.Credential, d.Partner = c, c.Partner
+// know looks an id up. d keeps what it found, or what it had found before.
+func (d *Decision) know(r *Request, snap *snapshot, id keyID) bool {
+	x := r.early.in
+	if x == nil || r.early.snap != snap {
+		x = snap.index(d.API)
+	}
+	if !x.lookup(id, &d.credential) {
+		return false
+	}
+	d.Credential, d.Partner = &d.credential, d.credential.Partner
+	return true
 }

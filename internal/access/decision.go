@@ -18,7 +18,7 @@ type Decision struct {
 
 	// Identity; set only where the comment says so. Nobody but the pipeline writes it.
 	Partner    *Partner    // set as soon as the key id is known; proved only if Proved is true
-	Credential *Credential // likewise
+	Credential *Credential // likewise; part of the Decision, and gone with it
 	Proved     bool        // the caller proved who it is: the rest of the pipeline is told exactly
 	Version    int         // of the credential, that proved it; 0: by token, or not proved
 
@@ -54,6 +54,8 @@ type Decision struct {
 	// 1970; 0: nothing.
 	Sunset     int64 // the last second in which the version counts
 	Deprecated int64 // since when a newer version is there; where that is not known, a moment before it was
+
+	credential Credential // what Credential shows
 }
 
 // maxTried is how many versions a decision names that were tried.
@@ -85,6 +87,14 @@ type Partner struct {
 type partnerMore struct {
 	rules  []networkRules
 	limits []*limit // of the register
+}
+
+// extend makes room for what p has more than others.
+func (p *Partner) extend() *partnerMore {
+	if p.more == nil {
+		p.more = new(partnerMore)
+	}
+	return p.more
 }
 
 // groups are the network rules of p that do not stand in it.

@@ -2,239 +2,182 @@ package access
 
 import (
 	"encoding/binary"
-	"errors"
-	"fmt"
-	"slices"
-
-	"countersign.dev/internal/partner"
-	"countersign.dev/scheme"
 )
 
-// keyID is a key id as its 16 bytes: map keys of a fixed size are found without following a pointer.
-type keyID [16]byte
+// keyLine is where the second line of a row begins, in which most of its key stands.
+const keyLine = 64
 
-// parseKeyID takes the one form in which key ids are issued, 32 lower-case hex digits; anything else is unknown without a
-// look-up.
-func parseKeyID(s string) (id keyID, ok bool) {
-	if len(s) != 2*len(id) {
-		return id, false
-	}
-	var seen byte
-	for i := range id {
-		high, low := lowerHex[s[2*i]], lowerHex[s[2*i+1]]
-		seen |= high | low
-		id[i] = high<<4 | low
-	}
-	return id, seen < 16
-}
-
-// lowerHex is the value of each lower-case hex digit, 255 for every other byte. Never written after its construction.
-var lowerHex = func() (table [256]byte) {
-	for c := range table {
-		table[c] = 255
-	}
-	for i, c := range []byte("0123456789abcdef") {
-		table[c] = byte(i)
-	}
-	return table
-}()
-
-// maxVersion bounds the numbers of versions.
-const maxVersion = 1<<16 - 1
-
-// Credential is a credential as the snapshot knows it. Immutable. With a million of them, every line of memory that a
-// decision touches costs as much as a good part of the signature, so what it reads stands in the first 129 bytes of 256: the
-// last byte is that of a SHA-256 key's states, and one more than two lines hold.
-type Credential struct {
-	id                  keyID
-	tag                 [16]byte // names environment and row in access tokens and replay keys, whatever their length
-	Partner             *Partner
-	notBefore, notAfter int64 // of the newest version, microseconds, inclusive; 0: no bound
-	generation          uint32
-	number              uint16 // of the newest version; 0: there is none
-	flags               uint8
-	key                 scheme.Key // of the newest version; SigningKey only
-
-	ID    string // row identity: for records and identity headers
-	Login string // App only
-	more  *credentialMore
-	_     [8]byte
-}
-
-// What the flags of a credential say, so that most decisions need not look further.
-const (
-	revoked = 1 << iota // for good
-	special             // more is set
-)
-
-func (c *Credential) revoked() bool { return c.flags&revoked != 0 }
-
-// credentialMore is what few credentials have.
-type credentialMore struct {
-	older      []version // SigningKey only; newest first
-	limits     []*limit  // of the register
-	clientKeys []string
-}
-
-// extend makes room for what c has more than others.
-func (c *Credential) extend() *credentialMore {
-	if c.flags&special == 0 {
-		c.flags |= special
-		c.more = new(credentialMore)
-	}
-	return c.more
-}
-
-// beyond is what c has more than others; never nil.
-func (c *Credential) beyond() *credentialMore {
-	if c.flags&special == 0 {
-		return &ordinary
-	}
-	return c.more
-}
-
-// ordinary is what most credentials have: nothing more. Never written.
-var ordinary credentialMore
-
-// version is one older secret of a signing credential, prepared for one scheme.
-type version struct {
-	notBefore, notAfter int64
-	replaced            int64 // since when a newer one is there, in seconds; where that is not known, a moment before it was
-	number              uint16
-	key                 scheme.Key
-}
-
-func live(notBefore, notAfter, now int64) bool {
-	return (notBefore == 0 || now >= notBefore) && (notAfter == 0 || now <= notAfter)
-}
-
-// over reports whether a version has ended.
-func over(notAfter, now int64) bool { return notAfter != 0 && now > notAfter }
+// slabRows is how many rows stand in one piece of memory: 12 MiB.
+const slabRows = 1 << 16
 
 // index finds the credentials of one kind in one environment, with their secrets prepared for one scheme. It is an open
 // table of positions: key ids are random bits, issued by us, so that their first bytes serve as their hash, and a look-up
-// reads one slot and then the credential itself.
+// reads one slot and then the row itself. It grows by pieces, so that nobody has to know before how many there will be.
 type index struct {
-	slots []uint32 // position in list and one; 0: free; a power of two, at most half full
-	list  []Credential
-	newer *index // those that stand before what list has of them; nil: none. See patch.go
+	slots []uint32 // see entry; 0: free; a power of two, at most half full
+	slabs [][]row  // all but the last have slabRows
+	count int
+	texts texts
+	more  []*credentialMore // by position, as far as the last row that has any
+
+	partners []Partner  // whose the rows are
+	others   []*Partner // the same by position of the row, where they stand in no one list; nil: partners
+
+	air *breath // while it is filled; nil: nobody is served meanwhile
+
+	newer *index // those that stand before what this one has of them; nil: none. See patch.go
 }
 
+// reserve makes room for about count rows; more may come.
 func (x *index) reserve(count int) {
 	size := 2
 	for size < 2*count {
 		size *= 2
 	}
-	x.slots, x.list = make([]uint32, size), make([]Credential, 0, count)
+	x.slots = room[uint32](size, x.air)[:size]
+	if count > 0 {
+		x.slabs = append(x.slabs, room[row](min(count, slabRows), x.air))
+	}
 }
 
-// slot is where id stands, or where it would be put.
-func (x *index) slot(id keyID) *uint32 {
+func (x *index) row(at uint32) *row { return &x.slabs[at/slabRows][at%slabRows] }
+
+// home is the slot where the search for an id begins.
+func (x *index) home(id keyID) uint64 {
+	return binary.LittleEndian.Uint64(id[:]) & uint64(len(x.slots)-1)
+}
+
+// entry is what a slot says of the row at a position: the position and one in its lower bits, and in the others some of the id, so that
+// rows of other ids are hardly ever looked at.
+func (x *index) entry(id keyID, at uint32) uint32 {
+	low := uint32(len(x.slots) - 1)
+	return binary.LittleEndian.Uint32(id[8:])&^low | (at + 1)
+}
+
+// position is the row that a slot names; it names one.
+func (x *index) position(slot uint32) uint32 {
+	return slot&uint32(len(x.slots)-1) - 1
+}
+
+// slot is where id stands, or where it would be put. blind: as far as can be told without looking at a row.
+func (x *index) slot(id keyID, blind bool) *uint32 {
 	mask := uint64(len(x.slots) - 1)
-	for i := binary.LittleEndian.Uint64(id[:]) & mask; ; i = (i + 1) & mask {
-		if n := x.slots[i]; n == 0 || x.list[n-1].id == id {
+	mark := binary.LittleEndian.Uint32(id[8:])
+	for i := x.home(id); ; i = (i + 1) & mask {
+		n := x.slots[i]
+		if n == 0 || (n^mark)&^uint32(mask) == 0 && (blind || x.row(x.position(n)).id == id) {
 			return &x.slots[i]
 		}
 	}
 }
 
-func (x *index) find(id keyID) *Credential {
+// place is a row of an index.
+type place struct {
+	*index
+	at uint32
+}
+
+func (x *index) find(id keyID) (p place, found bool) {
 	if x.newer != nil {
-		if c := x.newer.find(id); c != nil {
-			return c
+		if p, found = x.newer.find(id); found {
+			return p, true
 		}
 	}
-	if n := *x.slot(id); n != 0 {
-		return &x.list[n-1]
+	if n := *x.slot(id, false); n != 0 {
+		return place{x, x.position(n)}, true
+	}
+	return place{}, false
+}
+
+func (x *index) holds(id keyID) bool {
+	_, found := x.find(id)
+	return found
+}
+
+// partner is whose the row is; nil: nobody's.
+func (p place) partner() *Partner {
+	if p.others != nil {
+		return p.others[p.at]
+	}
+	if owner := p.row(p.at).owner; owner != 0 {
+		return &p.partners[owner-1]
 	}
 	return nil
 }
 
-// put adds a credential whose id is not there yet, within what was reserved.
-func (x *index) put(c Credential) {
-	slot := x.slot(c.id)
-	x.list = append(x.list, c)
-	*slot = uint32(len(x.list))
+// view fills c with what stands there, and asks for the memory of the partner, which is read when the signature has been judged.
+func (p place) view(c *Credential) {
+	r := p.row(p.at)
+	c.row, c.Partner, c.more = r, p.partner(), nil
+	if r.flags&special != 0 {
+		c.more = p.more[p.at]
+	}
+	r.fetch()
+	if c.Partner != nil {
+		c.Partner.fetch()
+	}
+	c.ID = p.texts.at(r.text, uint32(r.idSize))
+	c.Login = ""
+	if r.loginSize != 0 {
+		c.Login = p.texts.at(r.text+uint32(r.idSize), uint32(r.loginSize))
+	}
 }
 
-func (x *index) fill(roster *partner.Roster, environment string, kind partner.Kind, partners map[string]*Partner, limits *ownLimits, s *scheme.Scheme) error {
-	count := 0
-	for i := range roster.Credentials {
-		if c := &roster.Credentials[i]; c.Environment == environment && c.Kind == kind {
-			count++
-		}
+// put adds a row whose id is not there yet, with its names, its partner where those stand in no one list, and what it has beyond others.
+func (x *index) put(r row, id, login string, owner *Partner, more *credentialMore) {
+	if 2*(x.count+1) > len(x.slots) {
+		x.grow()
 	}
-	x.reserve(count)
-	for i := range roster.Credentials {
-		c := &roster.Credentials[i]
-		if c.Environment != environment || c.Kind != kind {
-			continue
-		}
-		if err := x.add(c, partners[c.PartnerID], limits.credentials[c.ID], s); err != nil {
-			return fmt.Errorf("credential %s: %w", c.ID, err)
-		}
+	r.text, r.idSize, r.loginSize = x.texts.add(id+login), uint8(len(id)), uint8(len(login))
+	if r.flags &^= special; more != nil {
+		r.flags |= special
+		x.more = append(append(x.more, make([]*credentialMore, x.count-len(x.more))...), more)
 	}
-	return nil
+	if x.others != nil {
+		x.others = append(x.others, owner)
+	}
+	*x.slot(r.id, false) = x.entry(r.id, uint32(x.count))
+	x.push(r)
+	x.count++
 }
 
-func (x *index) add(c *partner.Credential, p *Partner, limits []*limit, s *scheme.Scheme) error {
-	id, ok := parseKeyID(c.KeyID)
-	if !ok {
-		return errors.New("its key id has not the form of one")
+// push adds a row behind the last one. A first slab grows by copying, so that a small register is a small one.
+func (x *index) push(r row) {
+	last := len(x.slabs) - 1
+	switch {
+	case last < 0 || len(x.slabs[last]) == slabRows:
+		x.slabs = append(x.slabs, room[row](min(slabRows, max(16, x.count)), x.air))
+		last++
+	case len(x.slabs[last]) == cap(x.slabs[last]):
+		x.resize(last, min(slabRows, 2*cap(x.slabs[last])))
 	}
-	if x.find(id) != nil {
-		return errors.New("its key id is another credential's too")
-	}
-	if p == nil {
-		return errors.New("its partner is not in the roster")
-	}
-	entry := Credential{id: id, ID: c.ID, Partner: p, Login: c.Login, generation: c.Generation, tag: tagOf(c.Environment, c.ID)}
-	if !c.RevokedAt.IsZero() {
-		entry.flags |= revoked
-	}
-	if limits != nil || len(c.ClientKeys) > 0 {
-		more := entry.extend()
-		more.limits, more.clientKeys = limits, slices.Clone(c.ClientKeys)
-	}
-	if s != nil {
-		if err := entry.prepare(c, s); err != nil {
-			return err
-		}
-	}
-	x.put(entry)
-	return nil
+	x.slabs[last] = append(x.slabs[last], r)
 }
 
-// prepare makes the secrets of a signing key ready for one scheme.
-func (c *Credential) prepare(from *partner.Credential, s *scheme.Scheme) error {
-	for i, v := range from.Versions {
-		key, err := s.NewKey(v.Secret.Bytes())
-		if err != nil {
-			return fmt.Errorf("version %d: %w", v.Number, err)
-		}
-		if v.Number < 1 || v.Number > maxVersion {
-			return fmt.Errorf("version %d: a version has a number from 1 to %d", v.Number, maxVersion)
-		}
-		made := version{key: key, notBefore: bound(v.NotBefore), notAfter: bound(v.NotAfter), number: uint16(v.Number)}
-		if i == 0 {
-			c.notBefore, c.notAfter, c.number, c.key = made.notBefore, made.notAfter, made.number, made.key
-		} else {
-			made.replaced = replaced(from, i)
-			more := c.extend()
-			more.older = append(more.older, made)
-		}
-	}
-	return nil
+func (x *index) resize(slab, rows int) {
+	x.slabs[slab] = moved(x.slabs[slab], rows, x.air)
 }
 
-// replaced is since when a version has a newer one, in seconds: from when that one counted. Where the register does not say, as
-// of versions that count from their making, it is the making of the credential, which was before.
-func replaced(c *partner.Credential, i int) int64 {
-	if newer := c.Versions[i-1].NotBefore; !newer.IsZero() {
-		return newer.Unix()
+// grow makes the table twice as large.
+func (x *index) grow() {
+	size := max(2, 2*len(x.slots))
+	x.slots = room[uint32](size, x.air)[:size]
+	for at := range uint32(x.count) {
+		x.air.take(1)
+		id := x.row(at).id
+		*x.slot(id, false) = x.entry(id, at)
 	}
-	if c.CreatedAt.IsZero() {
-		return 1
+}
+
+// seal ends the filling: what was taken for rows that did not come is given back, and the rest is made quick to look up.
+func (x *index) seal() {
+	x.texts.seal()
+	if last := len(x.slabs) - 1; last >= 0 && len(x.slabs[last]) < cap(x.slabs[last]) {
+		x.resize(last, len(x.slabs[last]))
 	}
-	return c.CreatedAt.Unix()
+	for _, slab := range x.slabs {
+		settled(slab, x.air)
+	}
+	settled(x.slots, x.air)
+	x.air = nil
 }

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -132,17 +131,11 @@ func (a *API) makeLimits() (*apiLimits, error) {
 // The key of a bucket names whose requests it counts: a digest over length-prefixed parts (security rule 10), or the sum of
 // two such digests where it counts one's requests to another. None of the parts is a caller's to choose.
 func apiTag(environment, name string) rate.Key {
-	return bucketTag("api", environment, name)
+	return digestOf("countersign rate api", environment, name)
 }
 
 func partnerTag(environment, id string) rate.Key {
-	return bucketTag("partner", environment, id)
-}
-
-func bucketTag(kind, environment, id string) (tag rate.Key) {
-	sum := sha256.Sum256(fmt.Appendf(nil, "countersign rate %s\x00%d:%s%d:%s", kind, len(environment), environment, len(id), id))
-	copy(tag[:], sum[:])
-	return tag
+	return digestOf("countersign rate partner", environment, id)
 }
 
 // paired is the key of one's requests to another.

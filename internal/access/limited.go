@@ -2,7 +2,7 @@ package access
 
 import (
 	"errors"
-	"fmt"
+	"strings"
 	"time"
 
 	"countersign.dev/internal/partner"
@@ -14,7 +14,7 @@ import (
 // limiter cannot count. Decide does so by itself but for the token endpoint, where a caller proves itself later: there the
 // door calls it once the caller has. d.Proved must be true: a stranger must not use up a partner's room.
 func (a *Decider) Limit(r *Request, d *Decision) bool {
-	if d.API.limits == nil && d.Partner.more == nil && d.Credential.flags&special == 0 {
+	if d.API.limits == nil && d.Partner.more == nil && !d.Credential.special() {
 		return true
 	}
 	return a.count(r, d)
@@ -63,7 +63,7 @@ func (a *Decider) applicable(r *Request, d *Decision) (asked [rate.Max]*limit, n
 		add(partners, paired(d.Partner.tag, d.API.limits.tag))
 	}
 	if credentials != nil {
-		add(credentials, paired(d.Credential.tag, d.API.limits.tag))
+		add(credentials, paired(d.Credential.row.tag, d.API.limits.tag))
 	}
 	return asked, n
 }
@@ -136,17 +136,8 @@ type ownLimits struct {
 	partners, credentials map[string][]*limit
 }
 
-func groupLimits(limits []partner.Limit, environment string) (*ownLimits, error) {
-	own := &ownLimits{partners: map[string][]*limit{}, credentials: map[string][]*limit{}}
-	for _, one := range limits {
-		if one.Environment != environment {
-			continue
-		}
-		if err := own.add(one); err != nil {
-			return nil, fmt.Errorf("limit %s: %w", one.ID, err)
-		}
-	}
-	return own, nil
+func newOwnLimits() *ownLimits {
+	return &ownLimits{partners: map[string][]*limit{}, credentials: map[string][]*limit{}}
 }
 
 // add makes one ready. A scope that comes twice is refused: two buckets of one key would count wrongly.
@@ -167,7 +158,7 @@ func (own *ownLimits) add(one partner.Limit) error {
 	if err != nil {
 		return err
 	}
-	l.api, l.key = one.API, key
+	l.api, l.key = strings.Clone(one.API), key
 	into[owner] = append(into[owner], l)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"countersign.dev/internal/partner"
 	"github.com/gaissmai/bart"
@@ -51,14 +52,55 @@ func (n *networkRules) holds(a netip.Addr) bool {
 // nearPrefixes is how many prefixes stand in the partner itself, where no other memory is read to find them.
 const nearPrefixes = 2
 
-// inline puts the rules of a simple partner into the partner: one group, for every API, without countries. It returns the
-// rules that do not fit.
-func (p *Partner) inline(rules []networkRules) []networkRules {
-	if len(rules) != 1 || rules[0].api != "" || len(rules[0].countries) > 0 || rules[0].table != nil || len(rules[0].prefixes) > nearPrefixes {
-		return rules
+// addRule takes in a rule. Up to two prefixes of a simple partner, for every API, stand in the partner itself; where there is anything
+// else, all stand beside it.
+func (p *Partner) addRule(rule *partner.NetworkRule) {
+	simple := rule.API == "" && rule.Country == "" && len(p.groups()) == 0
+	for i := range p.near {
+		if simple && !p.near[i].IsValid() {
+			p.near[i] = rule.Prefix.Masked()
+			return
+		}
 	}
-	copy(p.near[:], rules[0].prefixes)
-	return nil
+	more := p.extend()
+	for _, prefix := range p.near {
+		if prefix.IsValid() {
+			more.group("").add(prefix)
+		}
+	}
+	p.near = [nearPrefixes]netip.Prefix{}
+	if group := more.group(rule.API); rule.Country != "" {
+		group.countries = append(group.countries, strings.Clone(rule.Country))
+	} else {
+		group.add(rule.Prefix.Masked())
+	}
+}
+
+// group are the rules for one API, or for all (empty).
+func (m *partnerMore) group(api string) *networkRules {
+	for i := range m.rules {
+		if m.rules[i].api == api {
+			return &m.rules[i]
+		}
+	}
+	m.rules = append(m.rules, networkRules{api: strings.Clone(api)})
+	return &m.rules[len(m.rules)-1]
+}
+
+// add takes in a prefix.
+func (n *networkRules) add(prefix netip.Prefix) {
+	if n.table == nil && len(n.prefixes) < scanLimit {
+		n.prefixes = append(n.prefixes, prefix)
+		return
+	}
+	if n.table == nil {
+		n.table = new(bart.Lite)
+		for _, p := range n.prefixes {
+			n.table.Insert(p)
+		}
+		n.prefixes = nil
+	}
+	n.table.Insert(prefix)
 }
 
 // checkNetwork applies the partner's rules for d.API to the caller's address. Prefixes of all applicable rules are one
@@ -118,43 +160,4 @@ func (a *Decider) inCountry(d *Decision) bool {
 		}
 	}
 	return false
-}
-
-// groupNetworks sorts rules into what each partner of one environment has.
-func groupNetworks(rules []partner.NetworkRule, environment string) map[string][]networkRules {
-	grouped := map[string][]networkRules{}
-	for _, rule := range rules {
-		if rule.Environment != environment {
-			continue
-		}
-		list := grouped[rule.PartnerID]
-		i := slices.IndexFunc(list, func(n networkRules) bool { return n.api == rule.API })
-		if i < 0 {
-			list = append(list, networkRules{api: rule.API})
-			i = len(list) - 1
-		}
-		if rule.Country != "" {
-			list[i].countries = append(list[i].countries, rule.Country)
-		} else {
-			list[i].prefixes = append(list[i].prefixes, rule.Prefix.Masked())
-		}
-		grouped[rule.PartnerID] = list
-	}
-	for _, list := range grouped {
-		for i := range list {
-			list[i].compact()
-		}
-	}
-	return grouped
-}
-
-func (n *networkRules) compact() {
-	if len(n.prefixes) <= scanLimit {
-		return
-	}
-	n.table = new(bart.Lite)
-	for _, p := range n.prefixes {
-		n.table.Insert(p)
-	}
-	n.prefixes = nil
 }

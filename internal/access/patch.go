@@ -3,7 +3,7 @@ package access
 import (
 	"fmt"
 	"maps"
-	"slices"
+	"time"
 
 	"countersign.dev/internal/partner"
 	"countersign.dev/scheme"
@@ -39,17 +39,19 @@ func (r *roll) each(yield func(*Partner) bool) {
 }
 
 // patched is s with the partners of a part as they are now. s stays as it is.
-func (s *snapshot) patched(part *partner.Roster, environments map[string][]*API) (*snapshot, error) {
+func (s *snapshot) patched(part *partner.Roster, a *Decider, pause func(time.Duration)) (*snapshot, error) {
 	if s == nil || s.revision != part.Since {
 		return nil, fmt.Errorf("%w: it is a part that goes on from revision %d, which is not in force", ErrRoster, part.Since)
 	}
-	next := &snapshot{revision: part.Revision, worlds: make(map[string]*world, len(environments))}
-	for name, apis := range environments {
-		fresh, err := buildWorld(part, name, apis)
-		if err == nil {
-			next.worlds[name], err = s.worlds[name].patched(fresh, part.Touched)
-		}
-		if err != nil {
+	fresh, err := a.build(part, pause)
+	if err != nil {
+		return nil, err
+	}
+	next := &snapshot{revision: part.Revision, worlds: make(map[string]*world, len(a.environments))}
+	air := &breath{pause: pause}
+	for name := range a.environments {
+		var err error
+		if next.worlds[name], err = s.worlds[name].patched(fresh.worlds[name], part.Touched, air); err != nil {
 			return nil, fmt.Errorf("%w: environment %s: %w", ErrRoster, name, err)
 		}
 	}
@@ -57,7 +59,7 @@ func (s *snapshot) patched(part *partner.Roster, environments map[string][]*API)
 }
 
 // patched is w with the partners of fresh, which is the world of a part.
-func (w *world) patched(fresh *world, touched []string) (*world, error) {
+func (w *world) patched(fresh *world, touched []string, air *breath) (*world, error) {
 	gone := make(map[string]bool, len(touched))
 	for _, id := range touched {
 		gone[id] = true
@@ -70,22 +72,22 @@ func (w *world) patched(fresh *world, touched []string) (*world, error) {
 	for i := range fresh.partners.list {
 		next.partners.newer[fresh.partners.list[i].ID] = &fresh.partners.list[i]
 	}
-	if err := next.patchIndexes(w, fresh, gone); err != nil {
+	if err := next.patchIndexes(w, fresh, gone, air); err != nil {
 		return nil, err
 	}
-	next.settle()
+	next.settle(air)
 	return next, nil
 }
 
 // patchIndexes fills the indexes of w from those of the world before and of the world of a part.
-func (w *world) patchIndexes(former, fresh *world, gone map[string]bool) error {
-	apps, err := former.apps.patched(&fresh.apps, gone)
+func (w *world) patchIndexes(former, fresh *world, gone map[string]bool, air *breath) error {
+	apps, err := former.apps.patched(&fresh.apps, gone, air)
 	if err != nil {
 		return err
 	}
 	w.apps = *apps
 	for s, x := range former.signed {
-		if w.signed[s], err = x.patched(fresh.signed[s], gone); err != nil {
+		if w.signed[s], err = x.patched(fresh.signed[s], gone, air); err != nil {
 			return err
 		}
 	}
@@ -93,7 +95,7 @@ func (w *world) patchIndexes(former, fresh *world, gone map[string]bool) error {
 		if w.shadows == nil {
 			w.shadows = make(map[*scheme.Scheme]*index, len(former.shadows))
 		}
-		if w.shadows[s], err = x.patched(fresh.shadows[s], gone); err != nil {
+		if w.shadows[s], err = x.patched(fresh.shadows[s], gone, air); err != nil {
 			return err
 		}
 	}
@@ -101,26 +103,35 @@ func (w *world) patchIndexes(former, fresh *world, gone map[string]bool) error {
 }
 
 // patched is x with the credentials of fresh before its own, and before those that were newer already.
-func (x *index) patched(fresh *index, gone map[string]bool) (*index, error) {
-	next := &index{slots: x.slots, list: x.list, newer: new(index)}
-	next.newer.reserve(len(fresh.list) + x.newer.size())
-	for c := range x.newer.each {
+func (x *index) patched(fresh *index, gone map[string]bool, air *breath) (*index, error) {
+	next := *x
+	next.newer = &index{others: []*Partner{}, air: air}
+	next.newer.reserve(fresh.count + x.newer.size())
+	var c Credential
+	for p := range x.newer.each {
+		air.take(1)
+		p.view(&c)
 		switch {
-		case fresh.find(c.id) != nil:
+		case fresh.holds(c.row.id):
 		case c.Partner != nil && gone[c.Partner.ID]:
 			return nil, fmt.Errorf("credential %s is in no part any more", c.ID)
 		default:
-			next.newer.put(*c)
+			next.newer.put(*c.row, c.ID, c.Login, c.Partner, c.more)
 		}
 	}
-	for i := range fresh.list {
-		c := &fresh.list[i]
-		if former := x.find(c.id); former != nil && former.ID != c.ID {
-			return nil, fmt.Errorf("credential %s: its key id is another credential's too", c.ID)
+	var was Credential
+	for p := range fresh.each {
+		air.take(1)
+		p.view(&c)
+		if former, found := x.find(c.row.id); found {
+			if former.view(&was); was.ID != c.ID {
+				return nil, fmt.Errorf("credential %s: its key id is another credential's too", c.ID)
+			}
 		}
-		next.newer.put(*c)
+		next.newer.put(*c.row, c.ID, c.Login, c.Partner, c.more)
 	}
-	return next, nil
+	next.newer.seal()
+	return &next, nil
 }
 
 // size is how many credentials x holds itself; nil: none.
@@ -128,16 +139,19 @@ func (x *index) size() int {
 	if x == nil {
 		return 0
 	}
-	return len(x.list)
+	return x.count
 }
 
 // each yields every credential once; nil: none.
-func (x *index) each(yield func(*Credential) bool) {
+func (x *index) each(yield func(place) bool) {
 	if x == nil {
 		return
 	}
-	for i := range x.list {
-		if (x.newer == nil || x.newer.find(x.list[i].id) == nil) && !yield(&x.list[i]) {
+	for at := range uint32(x.count) {
+		if x.newer != nil && x.newer.holds(x.row(at).id) {
+			continue
+		}
+		if !yield(place{x, at}) {
 			return
 		}
 	}
@@ -145,57 +159,54 @@ func (x *index) each(yield func(*Credential) bool) {
 }
 
 // settle makes one table of both wherever the second has grown too large.
-func (w *world) settle() {
+func (w *world) settle(air *breath) {
 	large := w.apps.overgrown()
 	for _, x := range w.signed {
 		large = large || x.overgrown()
 	}
 	if large {
-		w.join()
+		w.join(air)
 	}
 }
 
 // join makes one table of both.
-func (w *world) join() {
-	list := slices.Collect(func(yield func(Partner) bool) {
-		for p := range w.partners.each {
-			if !yield(*p) {
-				return
-			}
-		}
-	})
-	moved := make(map[string]*Partner, len(list))
-	for i := range list {
-		moved[list[i].ID] = &list[i]
+func (w *world) join(air *breath) {
+	list := room[Partner](len(w.partners.list)+len(w.partners.newer), air)
+	moved := map[string]uint32{}
+	for p := range w.partners.each {
+		air.take(1)
+		list = append(list, *p)
+		moved[p.ID] = uint32(len(list))
 	}
+	settled(list, air)
 	w.partners = roll{list: list}
-	w.apps = *w.apps.settled(moved)
+	w.apps = *w.apps.joined(list, moved, air)
 	for s, x := range w.signed {
-		w.signed[s] = x.settled(moved)
+		w.signed[s] = x.joined(list, moved, air)
 	}
 	for s, x := range w.shadows {
-		w.shadows[s] = x.settled(moved)
+		w.shadows[s] = x.joined(list, moved, air)
 	}
 }
 
 func (x *index) overgrown() bool {
-	return x.newer.size() > max(patchLeast, len(x.list)/patchShare)
+	return x.newer.size() > max(patchLeast, x.count/patchShare)
 }
 
-// settled is x as one table, with its partners where they are now.
-func (x *index) settled(moved map[string]*Partner) *index {
-	count := 0
-	for range x.each {
-		count++
-	}
-	next := new(index)
-	next.reserve(count)
-	for c := range x.each {
-		one := *c
-		if one.Partner != nil {
-			one.Partner = moved[one.Partner.ID]
+// joined is x as one table, with its partners where they are now.
+func (x *index) joined(list []Partner, moved map[string]uint32, air *breath) *index {
+	next := &index{partners: list, air: air}
+	next.reserve(x.count + x.newer.size())
+	var c Credential
+	for p := range x.each {
+		air.take(1)
+		p.view(&c)
+		r := *c.row
+		if r.owner = 0; c.Partner != nil {
+			r.owner = moved[c.Partner.ID]
 		}
-		next.put(one)
+		next.put(r, c.ID, c.Login, nil, c.more)
 	}
+	next.seal()
 	return next
 }

@@ -30,6 +30,7 @@ type Request struct {
 	Upgrade      bool   // CONNECT, an Upgrade header or an h2c preface
 	HostMismatch bool   // none, or Host beside a different :authority
 
+	early     early
 	signed    scheme.Request
 	presented scheme.Presented
 	digest    [32]byte

@@ -44,8 +44,8 @@ func (a *Decider) shadow(r *Request, d *Decision, now time.Time) {
 		d.Shadow = ShadowResult(lateness(fault).String())
 		return
 	}
-	c := a.shadowOf(d, p.KeyID)
-	if c == nil {
+	var c Credential
+	if !a.shadowOf(d, p.KeyID, &c) {
 		d.Shadow = ShadowOtherKey
 		return
 	}
@@ -60,27 +60,32 @@ func lateness(fault *scheme.Fault) Reason {
 	return StaleTimestamp
 }
 
-// shadowOf is d's credential with its secrets prepared for the shadow profile; nil where that names another one.
-func (a *Decider) shadowOf(d *Decision, text string) *Credential {
+// shadowOf fills c with d's credential, with its secrets prepared for the shadow profile; false where that names another one.
+func (a *Decider) shadowOf(d *Decision, text string, c *Credential) bool {
 	id, ok := parseKeyID(text)
 	snap := a.snap.Load()
-	if !ok || id != d.Credential.id || snap == nil {
-		return nil
+	if !ok || id != d.Credential.row.id || snap == nil {
+		return false
 	}
 	w := snap.worlds[d.API.Environment]
 	if w == nil || w.shadows[d.API.Shadow] == nil {
-		return nil
+		return false
 	}
-	return w.shadows[d.API.Shadow].find(id)
+	p, found := w.shadows[d.API.Shadow].find(id)
+	if found {
+		p.view(c)
+	}
+	return found
 }
 
 // shadowed tries the versions as verify does, with the same work for those that do not count.
 func (c *Credential) shadowed(s *scheme.Scheme, r *Request, p *scheme.Presented, now int64) ShadowResult {
-	older := c.beyond().older
+	more := c.beyond()
+	older := more.older
 	counts, fits := false, false
 	for i := -1; i < len(older); i++ {
-		v := version{notBefore: c.notBefore, notAfter: c.notAfter, number: c.number}
-		key := &c.key
+		v := version{notBefore: more.notBefore, notAfter: more.notAfter, number: uint16(c.row.serial)}
+		key := &c.row.key
 		if i >= 0 {
 			v, key = version{notBefore: older[i].notBefore, notAfter: older[i].notAfter, number: older[i].number}, &older[i].key
 		}
@@ -88,7 +93,7 @@ func (c *Credential) shadowed(s *scheme.Scheme, r *Request, p *scheme.Presented,
 			continue // no secret, or one that does not fit
 		}
 		fits = true
-		inForce := !c.revoked() && live(v.notBefore, v.notAfter, now)
+		inForce := !c.row.revoked() && live(v.notBefore, v.notAfter, now)
 		counts = counts || inForce
 		fault := s.Verify(key, &r.signed, p, nil)
 		switch {
@@ -110,51 +115,29 @@ func (c *Credential) shadowed(s *scheme.Scheme, r *Request, p *scheme.Presented,
 	return ShadowResult(BadSignature.String())
 }
 
-// addShadows prepares the signing keys of an environment for the profiles that decide nothing. A secret that such a profile
-// cannot use is no reason to refuse a roster.
-func (w *world) addShadows(roster *partner.Roster, name string, apis []*API) {
-	for _, api := range apis {
-		if api.Shadow == nil || w.shadows[api.Shadow] != nil {
-			continue
-		}
-		if w.shadows == nil {
-			w.shadows = map[*scheme.Scheme]*index{}
-		}
-		w.shadows[api.Shadow] = shadowIndex(roster, name, w.signed[api.Scheme], api.Shadow)
+// addShadow prepares a signing key for a profile that decides nothing. A secret that such a profile cannot use is no reason to refuse
+// a roster.
+func (f *filler) addShadow(x *index, c *partner.Credential, s *scheme.Scheme) {
+	id, _ := parseKeyID(c.KeyID) // it stands where it is decided by, or there would be no snapshot
+	entry := entry{row: row{id: id}}
+	if !c.RevokedAt.IsZero() {
+		entry.row.flags |= revoked
 	}
-}
-
-// shadowIndex holds the credentials of real, which is the index that decides, for another profile.
-func shadowIndex(roster *partner.Roster, name string, real *index, s *scheme.Scheme) *index {
-	x := new(index)
-	x.reserve(len(real.list))
-	for i := range roster.Credentials {
-		c := &roster.Credentials[i]
-		if c.Environment != name || c.Kind != partner.SigningKey {
-			continue
-		}
-		id, _ := parseKeyID(c.KeyID) // it is in real, or there would be no snapshot
-		entry := Credential{id: id, ID: c.ID}
-		if !c.RevokedAt.IsZero() {
-			entry.flags |= revoked
-		}
-		entry.prepareShadow(c.Versions, s)
-		x.put(entry)
-	}
-	return x
+	entry.prepareShadow(c.Versions, s)
+	x.put(entry.row, c.ID, "", nil, entry.more)
 }
 
 // prepareShadow is prepare for a profile that decides nothing: a version whose secret does not fit has the number 0.
-func (c *Credential) prepareShadow(versions []partner.Version, s *scheme.Scheme) {
+func (e *entry) prepareShadow(versions []partner.Version, s *scheme.Scheme) {
 	for i, v := range versions {
 		made := version{notBefore: bound(v.NotBefore), notAfter: bound(v.NotAfter)}
 		if key, ok := shadowKey(s, v); ok {
 			made.key, made.number = key, uint16(v.Number)
 		}
 		if i == 0 {
-			c.notBefore, c.notAfter, c.number, c.key = made.notBefore, made.notAfter, made.number, made.key
+			e.newest(made)
 		} else {
-			more := c.extend()
+			more := e.extend()
 			more.older = append(more.older, made)
 		}
 	}

@@ -26,7 +26,7 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 		return d.refuse(BodyNotSeen, "", r.BodyUnseen)
 	}
 	snap := a.current(d, now)
-	if snap == nil || !findSigner(snap, d, p.KeyID) {
+	if snap == nil || !findSigner(snap, r, d, p.KeyID) {
 		return false
 	}
 	body, ok := a.body(r, d, d.API.maxBody())
@@ -37,7 +37,7 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 	if fault := s.Fresh(p, now, d.API.Window); fault != nil {
 		return d.late(p, fault, now)
 	}
-	if later := a.current(d, now); later == nil || later != snap && !findSigner(later, d, p.KeyID) {
+	if later := a.current(d, now); later == nil || later != snap && !findSigner(later, r, d, p.KeyID) {
 		return false
 	}
 	r.signed.Body = body
@@ -51,13 +51,12 @@ func (a *Decider) decideSigned(r *Request, d *Decision, now time.Time) bool {
 // findSigner looks the key id up. One that this environment never issued ends here, before the body is read: key ids are 128
 // random bits. One that was revoked goes on like a live one until its signature has been judged, so that nobody without the
 // secret can tell the two apart.
-func findSigner(snap *snapshot, d *Decision, text string) bool {
-	id, ok := parseKeyID(text)
+func findSigner(snap *snapshot, r *Request, d *Decision, text string) bool {
+	id, ok := r.early.parse(text)
 	if !ok {
 		return d.refuse(UnknownCredential, "", "")
 	}
-	if c := snap.lookup(d.API, id); c != nil {
-		d.know(c)
+	if d.know(r, snap, id) {
 		return true
 	}
 	if d.OtherEnvironment = snap.elsewhere(d.API, id); d.OtherEnvironment != "" {
@@ -74,16 +73,16 @@ func verify(r *Request, d *Decision, now int64) bool {
 	if d.API.guards(r.Method) {
 		digest = &r.digest
 	}
-	c := d.Credential
-	counts := !c.revoked() && c.number != 0 && live(c.notBefore, c.notAfter, now)
-	if c.number != 0 {
-		if ended, valid := d.try(r, &c.key, c.number, counts, digest); ended {
-			d.ends(valid, c.notAfter, 0)
+	c, more := d.Credential.row, d.Credential.beyond()
+	counts := !c.revoked() && c.serial != 0 && live(more.notBefore, more.notAfter, now)
+	if c.serial != 0 {
+		if ended, valid := d.try(r, &c.key, uint16(c.serial), counts, digest); ended {
+			d.ends(valid, more.notAfter, 0)
 			return valid
 		}
 	}
-	newer := !over(c.notAfter, now) // one counts, or will: whoever has the older one can go there
-	older := c.beyond().older
+	newer := !over(more.notAfter, now) // one counts, or will: whoever has the older one can go there
+	older := more.older
 	for i := range older {
 		v := &older[i]
 		inForce := !c.revoked() && live(v.notBefore, v.notAfter, now)
@@ -134,7 +133,7 @@ func (a *Decider) claim(r *Request, d *Decision, now time.Time) bool {
 	if !d.API.guards(r.Method) {
 		return d.allow()
 	}
-	key := sha256.Sum256(append(append(r.scratch[:0], d.Credential.tag[:]...), r.digest[:]...))
+	key := sha256.Sum256(append(append(r.scratch[:0], d.Credential.row.tag[:]...), r.digest[:]...))
 	fresh, err := a.cfg.Replay.Claim(key, d.API.Scheme.Expires(&r.presented, MaxWindow), now.Unix())
 	switch {
 	case err != nil && unjudged(err):

@@ -28,19 +28,28 @@ type snapshot struct {
 	worlds   map[string]*world
 }
 
-// lookup finds the credential of an API's kind.
-func (s *snapshot) lookup(api *API, id keyID) *Credential {
+// index is where the credentials of an API's kind stand; nil: nowhere, as for the API of a Decider that was replaced.
+func (s *snapshot) index(api *API) *index {
 	w := s.worlds[api.Environment]
-	if w == nil { // the API is that of a Decider that was replaced, and so is what the caller found
+	switch {
+	case w == nil:
 		return nil
+	case api.Protocol == Token:
+		return &w.apps
 	}
-	if api.Protocol == Token {
-		return w.apps.find(id)
+	return w.signed[api.Scheme]
+}
+
+// lookup fills c with the credential that has an id, and reports whether there is one. Nil: there is none.
+func (x *index) lookup(id keyID, c *Credential) bool {
+	if x == nil {
+		return false
 	}
-	if x := w.signed[api.Scheme]; x != nil {
-		return x.find(id)
+	p, found := x.find(id)
+	if found {
+		p.view(c)
 	}
-	return nil
+	return found
 }
 
 // elsewhere names another environment that issued id, for the operator's eye; empty if none did.
@@ -49,11 +58,11 @@ func (s *snapshot) elsewhere(api *API, id keyID) string {
 		if name == api.Environment {
 			continue
 		}
-		if api.Protocol == Token && w.apps.find(id) != nil {
+		if api.Protocol == Token && w.apps.holds(id) {
 			return name
 		}
 		for _, x := range w.signed {
-			if api.Protocol == Signed && x.find(id) != nil {
+			if api.Protocol == Signed && x.holds(id) {
 				return name
 			}
 		}
@@ -61,65 +70,122 @@ func (s *snapshot) elsewhere(api *API, id keyID) string {
 	return ""
 }
 
-// build turns a roster into a snapshot for the given environments. It fails as a whole: a snapshot that silently lacks a
-// credential or a rule would refuse an honest caller or admit a stranger.
-func build(roster *partner.Roster, environments map[string][]*API) (*snapshot, error) {
-	s := &snapshot{revision: roster.Revision, worlds: make(map[string]*world, len(environments))}
-	for name, apis := range environments {
-		w, err := buildWorld(roster, name, apis)
+// build turns a roster into a snapshot. It fails as a whole: a snapshot that silently lacks a
+// credential or a rule would refuse an honest caller or admit a stranger. pause: how requests are let in meanwhile; nil: there are none.
+func (a *Decider) build(roster *partner.Roster, pause func(time.Duration)) (*snapshot, error) {
+	s := &snapshot{revision: roster.Revision, worlds: make(map[string]*world, len(a.environments))}
+	fillers, air := make([]*filler, 0, len(a.environments)), &breath{pause: pause}
+	for name, apis := range a.environments {
+		f, err := newFiller(roster, name, apis, air)
 		if err != nil {
 			return nil, fmt.Errorf("%w: environment %s: %w", ErrRoster, name, err)
 		}
-		s.worlds[name] = w
+		fillers = append(fillers, f)
+		s.worlds[name] = f.world
+	}
+	err := inPieces(roster, air, func(piece *partner.Piece) error {
+		if err := a.usable(piece); err != nil {
+			return err
+		}
+		for _, f := range fillers {
+			if err := f.take(piece); err != nil {
+				return fmt.Errorf("%w: environment %s: %w", ErrRoster, f.environment, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range fillers {
+		f.finish()
 	}
 	return s, nil
 }
 
-func buildWorld(roster *partner.Roster, name string, apis []*API) (*world, error) {
-	limits, err := groupLimits(roster.Limits, name)
-	if err != nil {
-		return nil, err
+// inPieces hands over all of a roster.
+func inPieces(roster *partner.Roster, air *breath, take func(*partner.Piece) error) error {
+	lists := partner.Piece{Partners: roster.Partners, Reviews: roster.Reviews, Networks: roster.Networks, Limits: roster.Limits, Credentials: roster.Credentials}
+	if err := take(&lists); err != nil || roster.Rest == nil {
+		return err
 	}
-	partners, list := buildPartners(roster, name, limits)
-	w := &world{signed: map[*scheme.Scheme]*index{}, partners: roll{list: list}}
+	for {
+		piece, err := roster.Rest.Next()
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrRoster, err)
+		}
+		if piece == nil {
+			return nil
+		}
+		air.done = 0 // whoever hands over in pieces lets requests in between
+		if err := take(piece); err != nil {
+			return err
+		}
+	}
+}
+
+// newFiller makes the world of an environment, with nothing in it.
+func newFiller(roster *partner.Roster, name string, apis []*API, air *breath) (f *filler, err error) {
+	w := &world{signed: map[*scheme.Scheme]*index{}}
 	if w.keys, err = buildSealingKeys(roster.SealingKeys, name); err != nil {
 		return nil, err
 	}
-	if err = w.apps.fill(roster, name, partner.App, partners, limits, nil); err != nil {
-		return nil, err
-	}
 	for _, api := range apis {
-		if api.Protocol != Signed || w.signed[api.Scheme] != nil {
+		if api.Protocol == Signed {
+			w.signed[api.Scheme] = new(index)
+		}
+		if api.Shadow == nil {
 			continue
 		}
-		x := new(index)
-		if err := x.fill(roster, name, partner.SigningKey, partners, limits, api.Scheme); err != nil {
-			return nil, err
+		if w.shadows == nil {
+			w.shadows = map[*scheme.Scheme]*index{}
 		}
-		w.signed[api.Scheme] = x
+		w.shadows[api.Shadow] = new(index)
 	}
-	w.addShadows(roster, name, apis)
-	return w, nil
+	partners, apps, keys := expected(roster, name)
+	for x := range w.indexes {
+		x.air = air
+		if x == &w.apps {
+			x.reserve(apps)
+		} else {
+			x.reserve(keys)
+		}
+	}
+	return &filler{environment: name, world: w, air: air, list: room[Partner](partners, air), positions: map[string]uint32{}, limits: newOwnLimits()}, nil
 }
 
-func buildPartners(roster *partner.Roster, environment string, limits *ownLimits) (map[string]*Partner, []Partner) {
-	networks := groupNetworks(roster.Networks, environment)
-	list := make([]Partner, len(roster.Partners))
-	partners := make(map[string]*Partner, len(roster.Partners))
-	for i, p := range roster.Partners {
-		list[i] = Partner{ID: p.ID, Closed: p.Closed, tag: partnerTag(environment, p.ID)}
-		more := partnerMore{rules: list[i].inline(networks[p.ID]), limits: limits.partners[p.ID]}
-		if more.rules != nil || more.limits != nil {
-			list[i].more = &more
-		}
-		partners[p.ID] = &list[i]
-	}
-	for _, r := range roster.Reviews {
-		if p := partners[r.PartnerID]; p != nil && r.Environment == environment {
-			p.Review = oneOf(r.State)
+// expected is about how many partners there will be, and how many credentials of each kind in an environment. Of those that come in pieces
+// nothing is known but their number, and that most are signing keys.
+func expected(roster *partner.Roster, environment string) (partners, apps, keys int) {
+	partners = len(roster.Partners)
+	for i := range roster.Credentials {
+		switch c := &roster.Credentials[i]; {
+		case c.Environment != environment:
+		case c.Kind == partner.App:
+			apps++
+		default:
+			keys++
 		}
 	}
-	return partners, list
+	if roster.Rest != nil {
+		more, credentials := roster.Rest.About()
+		partners, keys = partners+more, keys+credentials
+	}
+	return partners, apps, keys
+}
+
+// indexes yields every index of w.
+func (w *world) indexes(yield func(*index) bool) {
+	if !yield(&w.apps) {
+		return
+	}
+	for _, list := range [...]map[*scheme.Scheme]*index{w.signed, w.shadows} {
+		for _, x := range list {
+			if !yield(x) {
+				return
+			}
+		}
+	}
 }
 
 // oneOf gives a state that was read from a store the memory of its constant, and an unknown one none at all.

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"countersign.dev/internal/partner"
@@ -83,16 +84,25 @@ func tokenData(environment string) []byte {
 
 // tagOf is a digest over length-prefixed parts, so that no environment and credential can be spelt as others (rule 10).
 func tagOf(environment, credentialID string) (tag [16]byte) {
-	sum := sha256.Sum256(fmt.Appendf(nil, "countersign credential\x00%d:%s%d:%s", len(environment), environment, len(credentialID), credentialID))
-	copy(tag[:], sum[:])
-	return tag
+	return digestOf("countersign credential", environment, credentialID)
+}
+
+// digestOf is half of a digest over what is named and two length-prefixed parts. It is taken for every row of a register, and so makes no
+// garbage.
+func digestOf(what, environment, id string) [16]byte {
+	text := make([]byte, 0, 256)
+	text = append(append(text, what...), 0)
+	text = append(append(strconv.AppendInt(text, int64(len(environment)), 10), ':'), environment...)
+	text = append(append(strconv.AppendInt(text, int64(len(id)), 10), ':'), id...)
+	sum := sha256.Sum256(text)
+	return [16]byte(sum[:16])
 }
 
 // Issue seals a new access token for the app credential of d as it is now, valid for the API's token lifetime from now. The
 // caller has proved who it is; Issue does not check that again.
 func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
-	c := a.again(d)
-	if c == nil {
+	var c Credential
+	if !a.again(d, &c) {
 		return "", ErrNoSealingKey
 	}
 	keys := a.snap.Load().worlds[d.API.Environment].keys
@@ -101,8 +111,8 @@ func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
 		return "", ErrNoSealingKey
 	}
 	var claims [tokenClaims]byte
-	copy(claims[:], c.tag[:])
-	binary.BigEndian.PutUint32(claims[16:], c.generation)
+	copy(claims[:], c.row.tag[:])
+	binary.BigEndian.PutUint32(claims[16:], c.row.serial)
 	binary.BigEndian.PutUint64(claims[20:], uint64(now.Add(d.API.tokenLifetime()).UnixMilli()))
 	sealed := make([]byte, tokenHead, tokenBytes)
 	sealed[0] = tokenVersion
@@ -117,7 +127,7 @@ func (a *Decider) Issue(d *Decision, now time.Time) (string, error) {
 // openToken judges a presented token together with the app credential that came with it.
 func (w *world) openToken(text string, c *Credential, now int64, scratch []byte) Reason {
 	claims, ok := w.unseal(text, scratch)
-	if !ok || [16]byte(claims) != c.tag || binary.BigEndian.Uint32(claims[16:]) != c.generation {
+	if !ok || [16]byte(claims) != c.row.tag || binary.BigEndian.Uint32(claims[16:]) != c.row.serial {
 		return InvalidToken
 	}
 	if expiry := binary.BigEndian.Uint64(claims[20:]); expiry < uint64(now) || expiry > 1<<62 {

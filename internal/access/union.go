@@ -34,7 +34,7 @@ func (a *Decider) Union(environment string) (contains func(netip.Addr) bool, com
 	if snap == nil || snap.worlds[environment] == nil {
 		return nobody, false
 	}
-	u := snap.worlds[environment].union(a.environments[environment])
+	u := snap.worlds[environment].union(a.environments[environment], nil)
 	return u.contains, u.complete && a.fresh()
 }
 
@@ -48,7 +48,7 @@ func (a *Decider) fresh() bool {
 	return age <= a.cfg.MaxStaleness && age >= -a.cfg.MaxStaleness
 }
 
-func (w *world) union(apis []*API) *union {
+func (w *world) union(apis []*API, air *breath) *union {
 	u := &w.all
 	u.once.Do(func() {
 		u.complete = len(apis) > 0
@@ -58,6 +58,7 @@ func (w *world) union(apis []*API) *union {
 			u.complete = u.complete && api.addresses() == AddressRequired && !api.AddressWarn
 		}
 		for p := range w.partners.each {
+			air.take(1)
 			u.add(p, names)
 		}
 		u.contains = func(address netip.Addr) bool { return u.table.Contains(address.Unmap().WithZone("")) }

@@ -28,6 +28,7 @@ middleware:                       internal/access internal/audit internal/audit/
 api:                                                     # a leaf: the contract and what is generated from it; nothing of the server comes with it
 internal/partner:                 internal/secret        # nouns; a version carries its secret in a value that redacts itself
 internal/operator:                                       # a leaf: who may do what; registry and edges ask it, it asks nobody
+internal/atonce:                                         # a leaf: several things at the same time
 internal/turnstile:                                      # a leaf: places and whose turn it is
 internal/secret:                  internal/turnstile     # knows bytes and keys, no nouns
 internal/audit:                   internal/partner internal/secret
@@ -44,16 +45,16 @@ internal/audit/shipping:          internal/audit/checkpoint internal/audit/segme
 internal/audit/shipping/postgres: internal/audit/shipping # one place: tables; knows bytes and places, proves nothing
 internal/audit/shipping/bucket:   internal/audit/shipping internal/faultfile # another: objects; apart, so that no node links a client that it does not use
 internal/audit/shipping/depottest: internal/audit/shipping # judges an engine through its contract
-internal/access:                  internal/partner internal/rate scheme # decides from memory; never a store, never an edge; of rate only the words
+internal/access:                  internal/giveway internal/partner internal/rate scheme # decides from memory; never a store, never an edge; of rate only the words
 internal/tracing:                                        # a leaf: one header's reading and writing; every door may use it
 internal/tracing/otlp:            internal/audit internal/tracing # spans and their way out: apart, so that no door links it
 internal/traffic:                internal/audit/rollup  # sums for pages, derived from the per-minute counts alone: never a decision line, never a store
 internal/whatif:                  internal/access internal/audit/rollup internal/audit/search internal/audit/segment internal/partner internal/rate scheme # asks the records with the code that decides; changes nothing, declares what it reads of the register, and knows no edge
-internal/registry:                internal/audit internal/operator internal/partner internal/secret internal/turnstile # declares the store that it needs
+internal/registry:                internal/audit internal/giveway internal/operator internal/partner internal/secret internal/turnstile # declares the store that it needs
 internal/webhook:                 internal/partner internal/secret # goes out to endpoints; knows no register: what it saw is handed back
 internal/store:                                          # the faults all engines share
 internal/store/tables:            internal/store internal/audit internal/partner
-internal/store/sqlite:            internal/store internal/store/tables internal/audit internal/partner
+internal/store/sqlite:            internal/store internal/store/tables internal/atonce internal/audit internal/partner
 internal/store/postgres:          internal/store internal/store/tables internal/audit
 internal/store/postgrestest:      # a server for tests
 internal/store/storetest:         internal/store internal/audit internal/partner internal/registry internal/secret # judges an engine through its user
@@ -67,7 +68,10 @@ internal/rate/memory:             internal/rate
 internal/rate/ratetest:           internal/rate
 internal/rate/valkey:             internal/rate internal/valkeylink # keys and one script; the way to the server is the link's
 internal/valkeylink:                                     # a leaf: connections, one timeout, a circuit; knows no key and no script of its own
-internal/redistest:                                      # servers for tests
+internal/redistest:               internal/heldport # servers for tests
+internal/giveway:                                        # a leaf: a pause; knows not for what
+internal/heldport:                                       # for tests: a leaf that keeps a port for a server; knows no server
+internal/stepcount:                                      # for tests: a leaf that counts the instructions of whatever it is given
 internal/acme:                                           # certificates of an authority; a listener asks it, it asks nobody here
 internal/tlsfile:                                        # files of certificates; whoever listens declares what it needs of them
 internal/country:                                        # a file format; access declares what it needs of it
@@ -83,15 +87,16 @@ internal/edge/console:            api internal/desired internal/edge/page intern
 internal/browsertest:                                    # a leaf, for tests alone: a real browser and what is asked of a page
 internal/edge/admin:              api internal/audit internal/audit/inspect internal/audit/search internal/operator internal/partner internal/registry internal/secret internal/traffic internal/turnstile internal/whatif # the contract over the use cases; asks records, never a store
 internal/edge/portal:              internal/access internal/audit/search internal/edge/clientip internal/edge/page internal/edge/problem internal/explain internal/operator internal/partner internal/partnerfile internal/registry internal/secret internal/tester internal/traffic internal/turnstile profile scheme # pages for members: asks the register as a member, and the records for one partner; never a store
-internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/passage internal/edge/problem internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture internal/tracing scheme # scheme and explain for captures alone: what is decided is access's
-internal/edge/door:               internal/access internal/audit internal/edge/clientip internal/edge/passage internal/edge/problem internal/tracing # what the doors share that only answer: decides nothing, knows no proxy and no connection
-internal/edge/forwardauth:        internal/access internal/edge/door # reads what a proxy says of a request; of access only the reasons
-internal/edge/extauthz:            internal/access internal/edge/door internal/edge/problem # reads and writes what Envoy speaks, and links none of its generated messages; of problem only a field
+internal/edge/gateway:            internal/access internal/audit internal/edge/clientip internal/edge/passage internal/edge/problem internal/edge/gateway/fields internal/edge/gateway/strict internal/edge/gateway/upstream internal/explain internal/explain/capture internal/tracing scheme # scheme and explain for captures alone: what is decided is access's
+internal/edge/door:               internal/access internal/audit internal/edge/clientip internal/edge/gateway/fields internal/edge/passage internal/edge/problem internal/tracing # what the doors share that only answer: decides nothing, knows no proxy and no connection; fields for the header of an answer
+internal/edge/forwardauth:        internal/access internal/edge/door internal/edge/gateway/fields # reads what a proxy says of a request; of access only the reasons
+internal/edge/extauthz:            internal/access internal/edge/door internal/edge/gateway/fields internal/edge/problem # reads and writes what Envoy speaks, and links none of its generated messages; of problem only a field
 internal/edge/doortest:                                  # a leaf, for tests alone: requests as bytes and what becomes of them; knows no door
 internal/edge/doortest/worldtest: internal/audit internal/config internal/edge/doortest internal/partner internal/registry internal/secret internal/store/sqlite # for tests: a register in which every state of the corpus stands
 internal/edge/gateway/strict:                            # bytes of a connection, no decision
-internal/edge/gateway/http1:                             # HTTP/1.1 over what strict has let through: a server in the place of the standard one
-internal/edge/gateway/upstream:   internal/turnstile     # bytes of a connection, no decision
+internal/edge/gateway/fields:                            # a header as a list, nothing else
+internal/edge/gateway/http1:      internal/edge/gateway/fields # HTTP/1.1 over what strict has let through: a server in the place of the standard one
+internal/edge/gateway/upstream:   internal/edge/gateway/fields internal/turnstile # bytes of a connection, no decision
 internal/partnerfile:             internal/config/document scheme # the partner's side: nothing of the server
 internal/explain:                 profile scheme         # the partner's side: bytes in, words out; no I/O and nothing of the server
 internal/explain/capture:         internal/explain internal/secret scheme # the server's side of it: sealed files and bounds; no door
@@ -113,7 +118,7 @@ cmd/countersign:                  api client scheme profile profile/library inte
 bench:                                                   # a module of its own: comparisons with the work of others, tests only
 bench/peers:                                             # a program: starts other proxies and this one as processes
 bench/growth:                                            # a program: draws figures that others measured
-e2e:                               internal/browsertest internal/edge/doortest # a stranger: drives the binary, imports nothing of it; the browser is no part of it, and the corpus is bytes
+e2e:                               internal/browsertest internal/edge/doortest internal/heldport # a stranger: drives the binary, imports nothing of it; the browser and the ports are no part of it, and the corpus is bytes
 `
 
 func TestImportsRunOneWay(t *testing.T) {

@@ -89,6 +89,7 @@ func appendTouched(b []byte, touched []Touch) []byte {
 // Errors wrap ErrTouched.
 func ParseTouched(b []byte) ([]Touch, error) {
 	var touched []Touch
+	names := string(b) // one text for all of them
 	for len(b) > 0 {
 		if len(b) < 8 {
 			return nil, fmt.Errorf("%w: cut", ErrTouched)
@@ -98,7 +99,8 @@ func ParseTouched(b []byte) ([]Touch, error) {
 		if n == 0 || n > maxTouchedRow || uint64(len(b)) < n+32 {
 			return nil, fmt.Errorf("%w: a name of %d bytes", ErrTouched, n)
 		}
-		t := Touch{Row: string(b[:n])}
+		at := uint64(len(names) - len(b))
+		t := Touch{Row: names[at : at+n]}
 		copy(t.Digest[:], b[n:n+32])
 		if last := len(touched) - 1; last >= 0 && strings.Compare(touched[last].Row, t.Row) >= 0 {
 			return nil, fmt.Errorf("%w: out of order", ErrTouched)

@@ -115,8 +115,7 @@ type exportVerifier struct {
 
 func newExportVerifier(head exportHead, anchors []Anchor) *exportVerifier {
 	v := &exportVerifier{head: head, changeVerifier: &changeVerifier{report: ChangeReport{Record: head.Record},
-		prev: Genesis(head.Record), next: 1,
-		latest: map[string][32]byte{}, anchors: anchorsOf(anchors, head.Record)}}
+		prev: Genesis(head.Record), next: 1, anchors: anchorsOf(anchors, head.Record)}}
 	for _, a := range anchors {
 		if a.ID != "" && a.ID != head.Record {
 			v.fault(FaultAnchorForeign, a.Seq, "", "the checkpoint of change %d is of record %s, not of this one", a.Seq, clip(a.ID))
@@ -166,7 +165,6 @@ func (v *exportVerifier) take(c Change) {
 		v.leftOut += c.Seq - v.next
 		v.next, v.prev = c.Seq, c.Prev
 	}
-	clear(v.latest) // what changes left is compared with the register alone: nothing of it is kept
 	v.change(c)
 }
 

@@ -19,22 +19,48 @@ type RowSource interface {
 	Documents(partner.DocumentQuery) ([]partner.Document, error)
 }
 
+// credentialPieces is what a source may have, too: all credentials in their order, in pieces, so that they need not be in memory at once.
+type credentialPieces interface {
+	EachCredential(size int, yield func([]partner.Credential) error) error
+}
+
+// credentialPiece is how many credentials are in memory at once where the source has them in pieces.
+const credentialPiece = 4096
+
 // Rows digests every row of a register, in the order of their names.
 func Rows(src RowSource) ([]Touch, error) {
 	var rows []Touch
-	err := firstError(
-		func() error { return digests(&rows, src.Partners, TouchPartner) },
-		func() error { return digests(&rows, all(src.Reviews), TouchReview) },
-		func() error { return digests(&rows, all(src.Credentials), TouchCredential) },
-		func() error { return digests(&rows, all(src.Networks), TouchNetwork) },
-		func() error { return digests(&rows, all(src.Limits), TouchLimit) },
-		func() error { return digests(&rows, all(src.SealingKeys), TouchSealingKey) },
-		func() error {
-			return digests(&rows, func() ([]partner.Document, error) { return src.Documents(partner.DocumentQuery{}) }, TouchDocument)
-		},
-	)
+	err := eachRow(src, func(t Touch) { rows = append(rows, t) })
 	slices.SortFunc(rows, func(a, b Touch) int { return strings.Compare(a.Row, b.Row) })
 	return rows, err
+}
+
+// eachRow digests every row of a register, in no order.
+func eachRow(src RowSource, visit func(Touch)) error {
+	return firstError(
+		func() error { return digests(visit, src.Partners, TouchPartner) },
+		func() error { return digests(visit, all(src.Reviews), TouchReview) },
+		func() error { return eachCredential(src, visit) },
+		func() error { return digests(visit, all(src.Networks), TouchNetwork) },
+		func() error { return digests(visit, all(src.Limits), TouchLimit) },
+		func() error { return digests(visit, all(src.SealingKeys), TouchSealingKey) },
+		func() error {
+			return digests(visit, func() ([]partner.Document, error) { return src.Documents(partner.DocumentQuery{}) }, TouchDocument)
+		},
+	)
+}
+
+func eachCredential(src RowSource, visit func(Touch)) error {
+	pieces, ok := src.(credentialPieces)
+	if !ok {
+		return digests(visit, all(src.Credentials), TouchCredential)
+	}
+	return pieces.EachCredential(credentialPiece, func(piece []partner.Credential) error {
+		for i := range piece {
+			visit(TouchCredential(piece[i]))
+		}
+		return nil
+	})
 }
 
 func firstError(steps ...func() error) error {
@@ -50,33 +76,35 @@ func all[T any](list func(string) ([]T, error)) func() ([]T, error) {
 	return func() ([]T, error) { return list("") }
 }
 
-func digests[T any](rows *[]Touch, list func() ([]T, error), touch func(T) Touch) error {
+func digests[T any](visit func(Touch), list func() ([]T, error), touch func(T) Touch) error {
 	found, err := list()
 	for _, v := range found {
-		*rows = append(*rows, touch(v))
+		visit(touch(v))
 	}
 	return err
 }
 
 // compare holds the rows of the register against what the changes left of them, and returns those that are not as they must
 // be, each with its digest: date says whether that is an older one.
-func (v *changeVerifier) compare(rows []Touch) map[string][32]byte {
-	suspects := map[string][32]byte{}
-	seen := make(map[string]bool, len(rows))
-	for _, row := range rows {
-		want, known := v.latest[row.Row]
-		if seen[row.Row] || !known || want != row.Digest {
+func (v *changeVerifier) compare(src RowSource) (suspects map[string][32]byte, err error) {
+	suspects = map[string][32]byte{}
+	err = eachRow(src, func(row Touch) {
+		v.report.Rows++
+		left := v.left.find(row.Row)
+		if left == nil || left.seen || left.digest != row.Digest {
 			suspects[row.Row] = row.Digest
 		}
-		seen[row.Row] = true
-	}
-	v.report.Rows = len(rows)
-	for _, name := range slices.Sorted(maps.Keys(v.latest)) {
-		if !seen[name] && v.latest[name] != ([32]byte{}) {
-			v.fault(FaultRowRemoved, 0, name, "%s is gone without a change", clip(name))
+		if left != nil {
+			left.seen = true
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
-	return suspects
+	for _, name := range v.left.unseen() {
+		v.fault(FaultRowRemoved, 0, name, "%s is gone without a change", clip(name))
+	}
+	return suspects, nil
 }
 
 // date reads the record once more and says for each suspect whether it is as an older change left it: then it was rolled
@@ -98,7 +126,7 @@ func (v *changeVerifier) date(src ChangeSource, suspects map[string][32]byte) er
 		switch {
 		case rolledBack:
 			v.fault(FaultRowOld, seq, name, "%s is again as change %d left it, without a change", clip(name), seq)
-		case v.latest[name] == ([32]byte{}):
+		case v.left.find(name).gone():
 			v.fault(FaultRowAdded, 0, name, "%s is there without a change", clip(name))
 		default:
 			v.fault(FaultRowChanged, 0, name, "%s is not as the record left it", clip(name))

@@ -26,7 +26,7 @@ func VerifyChanges(src ChangeSource, anchors []Anchor) (ChangeReport, error) {
 		return ChangeReport{}, fmt.Errorf("verify changes: %w", err)
 	}
 	v := &changeVerifier{report: ChangeReport{Record: head.Record}, prev: Genesis(head.Record), next: 1,
-		latest: map[string][32]byte{}, anchors: anchorsOf(anchors, head.Record)}
+		left: newLeftRows(), anchors: anchorsOf(anchors, head.Record)}
 	for _, a := range anchors {
 		if a.ID != "" && a.ID != head.Record {
 			v.fault(FaultAnchorForeign, a.Seq, "", "the checkpoint of change %d is of record %s, not of this one", a.Seq, a.ID)
@@ -37,14 +37,12 @@ func VerifyChanges(src ChangeSource, anchors []Anchor) (ChangeReport, error) {
 		return ChangeReport{}, fmt.Errorf("verify changes: %w", err)
 	}
 	v.end(head)
-	rows, err := Rows(src)
+	suspects, err := v.compare(src)
+	if err == nil && len(suspects) > 0 {
+		err = v.date(src, suspects)
+	}
 	if err != nil {
 		return ChangeReport{}, fmt.Errorf("verify changes: %w", err)
-	}
-	if suspects := v.compare(rows); len(suspects) > 0 {
-		if err := v.date(src, suspects); err != nil {
-			return ChangeReport{}, fmt.Errorf("verify changes: %w", err)
-		}
 	}
 	return v.report, nil
 }
@@ -82,7 +80,7 @@ type changeVerifier struct {
 	report  ChangeReport
 	prev    [32]byte            // hash of the change before
 	next    uint64              // number that the next change must have
-	latest  map[string][32]byte // what the last change left of each row
+	left    *leftRows           // what the last change left of each row; nil: nothing is compared with it
 	anchors map[uint64][]Anchor // those that were not met yet
 	broken  bool                // the chain is, somewhere before
 }
@@ -111,8 +109,10 @@ func (v *changeVerifier) change(c Change) {
 		v.report.ChainedAt = c.Seq
 	}
 	v.anchor(c.Seq, hash)
-	for _, t := range c.Touched {
-		v.latest[t.Row] = t.Digest
+	if v.left != nil {
+		for _, t := range c.Touched {
+			v.left.set(t.Row, t.Digest)
+		}
 	}
 	v.prev, v.next = c.Hash, c.Seq+1
 }

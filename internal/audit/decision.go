@@ -3,6 +3,7 @@ package audit
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -14,6 +15,8 @@ const (
 	maxWarnings = 32
 	// maxTried caps the number of versions that were tried.
 	maxTried = 8
+
+	timeLayout = "2006-01-02T15:04:05.000000Z"
 )
 
 // Decision is what is kept of one request and its outcome. Empty fields are left out of the line, but for those that
@@ -99,8 +102,24 @@ func (d *Decision) AppendOpen(b []byte, form Form) []byte {
 
 // AppendTime appends t as decision lines have it: UTC, microseconds, always 27 bytes long in years of four digits.
 func AppendTime(b []byte, t time.Time) []byte {
-	return t.UTC().AppendFormat(b, "2006-01-02T15:04:05.000000Z")
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, timeLayout)
+	}
+	hour, minute, second := t.Clock()
+	b = append(digits2(digits2(b, year/100), year%100), '-')
+	b = append(digits2(b, int(month)), '-')
+	b = append(digits2(b, day), 'T')
+	b = append(digits2(b, hour), ':')
+	b = append(digits2(b, minute), ':')
+	b = append(digits2(b, second), '.')
+	micro := t.Nanosecond() / 1000
+	return append(digits2(digits2(digits2(b, micro/10_000), micro/100%100), micro%100), 'Z')
 }
+
+// digits2 appends a number below 100.
+func digits2(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 func (d *Decision) word(admit bool) string {
 	switch {
@@ -197,6 +216,14 @@ func key(b []byte, name string) []byte {
 
 const hexDigits = "0123456789abcdef"
 
+// literal are the bytes that a JSON string of ours has as they are.
+var literal = func() (table [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		table[c] = !strings.ContainsRune(`"\<>&`, c)
+	}
+	return table
+}()
+
 // text adds value as a JSON string of plain ASCII: everything else is escaped, invalid UTF-8 becomes U+FFFD, and what is
 // longer than maxText is cut and marked.
 func text(b []byte, value string) []byte {
@@ -205,16 +232,18 @@ func text(b []byte, value string) []byte {
 		value = value[:maxText]
 	}
 	b = append(b, '"')
-	for i := 0; i < len(value); {
-		c := value[i]
-		if c >= ' ' && c < 0x7f && c != '"' && c != '\\' && c != '<' && c != '>' && c != '&' {
-			b = append(b, c)
-			i++
-			continue
+	for {
+		n := 0
+		for n < len(value) && literal[value[n]] {
+			n++
 		}
-		r, size := utf8.DecodeRuneInString(value[i:])
+		b = append(b, value[:n]...)
+		if value = value[n:]; value == "" {
+			break
+		}
+		r, size := utf8.DecodeRuneInString(value)
 		b = escape(b, r)
-		i += size
+		value = value[size:]
 	}
 	if cut {
 		b = append(b, "...[cut]"...)

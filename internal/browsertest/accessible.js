@@ -212,12 +212,9 @@ function watchFocus() {
   getSelection()?.removeAllRanges();
   window.scrollTo(0, 0);
   window.browsertestFocus = [];
-  document.addEventListener("focusin", (event) => {
-    const e = event.target, s = getComputedStyle(e), r = e.getBoundingClientRect();
-    const line = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2;
-    const ground = behind(e.parentElement ?? e);
-    window.browsertestFocus.push({ e, line, strong: line && ratio(over(colour(s.outlineColor) ?? [0, 0, 0, 0], ground), ground) >= 3, seen: r.width > 0 && r.height > 0 && r.right > 0 && r.bottom > 0 });
-  }, { capture: true });
+  document.addEventListener("focusin", (event) => window.browsertestFocus.push({ e: event.target }), { capture: true });
+  // What is to be seen is asked before the next key: while the focus moves, its look need not be there yet.
+  document.addEventListener("keydown", lookAtFocus, { capture: true });
   document.body.tabIndex = -1; // so that Tab begins at the top
   document.body.focus();
   document.body.removeAttribute("tabindex");
@@ -226,8 +223,20 @@ function watchFocus() {
   return stops().length + 8 * all("input[type=date], input[type=time], input[type=datetime-local], input[type=month]").filter(shown).length;
 }
 
+// lookAtFocus notes how the stop looks that has the focus. What the focus has left before a key was pressed is no stop.
+function lookAtFocus() {
+  const stop = window.browsertestFocus.at(-1);
+  if (!stop || "line" in stop || stop.e !== document.activeElement) return; // a field for a date has stops within
+  const e = stop.e, s = getComputedStyle(e), r = e.getBoundingClientRect();
+  stop.line = s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 2;
+  const ground = behind(e.parentElement ?? e);
+  stop.strong = stop.line && ratio(over(colour(s.outlineColor) ?? [0, 0, 0, 0], ground), ground) >= 3;
+  stop.seen = r.width > 0 && r.height > 0 && r.right > 0 && r.bottom > 0;
+}
+
 function focusFaults(most) {
-  const faults = [], been = window.browsertestFocus.filter((f) => f.e !== document.body), expected = stops().slice(0, most);
+  lookAtFocus();
+  const faults = [], been = window.browsertestFocus.filter((f) => f.e !== document.body && "line" in f), expected = stops().slice(0, most);
   for (const f of been) {
     if (!f.line) faults.push("no focus is to be seen on " + called(f.e));
     else if (!f.strong) faults.push("the focus is hard to see on " + called(f.e));

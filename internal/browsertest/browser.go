@@ -64,6 +64,10 @@ func (b *Browser) Page(url string) *Page {
 		_, err := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 		return err
 	}))
+	p.must("keep the focus, whichever window has it", chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
+		return err
+	}))
 	p.Look(1280, false)
 	if url != "" {
 		p.Go(url)

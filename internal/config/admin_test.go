@@ -211,9 +211,7 @@ func TestCheckReadsTheFilesOfThePlane(t *testing.T) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(s.dir, "token"), []byte("t"), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	s.write("token", "t", 0o644)
 	c, err := config.Load(file, nil)
 	if err != nil {
 		t.Fatal(err)

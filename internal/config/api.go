@@ -106,7 +106,7 @@ type Upstream struct {
 	MaxConnections int `key:"max_connections"`
 	// MaxWaiting bounds the requests that wait for one. Default 1,024.
 	MaxWaiting int `key:"max_waiting"`
-	// MaxIdle bounds idle connections; not more than MaxConnections. Default 128.
+	// MaxIdle bounds idle connections; not more than MaxConnections. Default MaxConnections.
 	MaxIdle int `key:"max_idle"`
 	// MaxHead bounds the head of an answer in bytes. Default 64 KiB, at most 16 MiB.
 	MaxHead int64 `key:"max_head"`

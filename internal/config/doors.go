@@ -36,6 +36,9 @@ type Door struct {
 	MaxBody int64 `key:"max_body"`
 	// MaxConnections bounds open connections. Default 1,024.
 	MaxConnections int `key:"max_connections"`
+	// Standard serves questions over HTTP with net/http alone; false: with the server of internal/edge/gateway/http1 behind the strict
+	// reader, as listeners are. Not with DoorExtAuthz, which is gRPC's in any case. Default false.
+	Standard bool `key:"standard"`
 }
 
 // Asks is who asks at the door: Proxy, or "envoy".

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,8 @@ func TestDoorsThatDoNotFitTogether(t *testing.T) {
 		{"nginx's word for bodies", `{kind: forward_auth, proxy: nginx, whole_body: true, address: "unix:/run/c/nginx.sock"}`, "is for Traefik alone"},
 		{"an address that is taken", `{kind: forward_auth, proxy: nginx, address: "127.0.0.1:443", proxies: [127.0.0.1/32]}`, "takes the address of environments.production.listeners[0].address"},
 		{"the operators' address", `{kind: forward_auth, proxy: nginx, address: "127.0.0.1:9900", proxies: [127.0.0.1/32]}`, "takes the address of ops.listen"},
+		{"Go's server", `{kind: forward_auth, proxy: nginx, address: "unix:/run/c/nginx.sock", standard: true}`, ""},
+		{"Go's server for gRPC", `{kind: ext_authz, address: "unix:/run/c/envoy.sock", standard: true}`, "has no meaning for gRPC"},
 		{"one socket for two", "{kind: forward_auth, proxy: nginx, address: \"unix:/run/c/a.sock\"}\n      - {kind: forward_auth, proxy: nginx_auth_request, address: \"unix:/run/c/a.sock\"}", "takes the address of environments.production.doors[0].address"},
 		{"a misspelt key", `{kind: forward_auth, proxy: nginx, adress: "unix:/run/c/a.sock"}`, `unknown key "adress"`},
 	} {
@@ -81,10 +84,7 @@ func TestWholeBodyIsAWarning(t *testing.T) {
 func TestFilesOfDoorsAreLookedAt(t *testing.T) {
 	dir := t.TempDir()
 	secret := filepath.Join(dir, "secret")
-	if err := os.WriteFile(secret, []byte("a secret of the door\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(dir, 0o777); err != nil {
+	if err := errors.Join(os.WriteFile(secret, []byte("a secret of the door\n"), 0o600), os.Chmod(secret, 0o644), os.Chmod(dir, 0o777)); err != nil {
 		t.Fatal(err)
 	}
 	c, err := config.Parse("c.yaml", []byte(withDoors("      - {kind: forward_auth, proxy: nginx, secret_file: "+secret+", address: \"unix:"+dir+"/a.sock\"}\n")), nil)

@@ -144,7 +144,7 @@ func (a *API) derive(e *Environment) {
 	}
 	a.Upstream.Host = either(a.Upstream.Host, "upstream")
 	if a.Upstream.MaxIdle == 0 {
-		a.Upstream.MaxIdle = min(128, a.Upstream.MaxConnections)
+		a.Upstream.MaxIdle = a.Upstream.MaxConnections
 	}
 	for _, l := range []*Limit{a.Limits.PerPartner, a.Limits.PerCredential, a.Limits.Total} {
 		if l != nil && l.Burst == 0 {

@@ -70,7 +70,7 @@ func TestDefaultsAreInPlace(t *testing.T) {
 		e.MaxStaleness, a.Addresses, a.Replay, a.MaxBody, a.Upstream.Host, a.Upstream.MaxIdle, a.ClientCertificate, l.MaxConnections, l.TLS.MinVersion,
 		c.Sealing.RotateEvery, c.Memory.Bodies}
 	want := []any{"/data/master.key", "127.0.0.1:9900", 45 * time.Second, "/data/decisions", 400 * 24 * time.Hour, true,
-		15 * time.Minute, "required", "writes", int64(1 << 20), "keep", 128, "bound", 10000, "1.2",
+		15 * time.Minute, "required", "writes", int64(1 << 20), "keep", 512, "bound", 10000, "1.2",
 		30 * 24 * time.Hour, int64(256 << 20)}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -6,6 +6,9 @@ import "fmt"
 func (d *decoder) doorRules(c *Config, o *Door, path string) {
 	d.doorProxyRules(c, o, path)
 	d.doorEnvoyRules(c, o, path)
+	if o.Kind == DoorExtAuthz && o.Standard {
+		d.at(c, join(path, "standard"), "has no meaning for gRPC", "remove it")
+	}
 	switch {
 	case o.Address == "" || o.Kind == "": // told already
 	case isSocket(o.Address):

@@ -26,6 +26,7 @@ func (d *decoder) door(o *Door) []setting {
 		optional("envoy", &o.Envoy, d.doorEnvoy, "Settings of Envoy's filter that its check requests do not show, for `ext_authz` and `ext_authz_http`."),
 		value("max_body", &o.MaxBody, size(kib, 64*mib), "Bytes of a body that is handed over. The caps of the APIs count as well.").or("1MiB"),
 		value("max_connections", &o.MaxConnections, count(1, 100_000), "Open connections at once.").or("1024"),
+		value("standard", &o.Standard, truth(), "Serve questions over HTTP with Go's standard server in place of countersign's own, which costs less and reads more strictly. Not with `ext_authz`, which is gRPC.").or("false"),
 	}
 }
 

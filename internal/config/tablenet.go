@@ -149,7 +149,7 @@ func (d *decoder) upstream(u *Upstream) []setting {
 		value("queue_timeout", &u.QueueTimeout, span(time.Millisecond, 5*time.Minute, ""), "How long a request waits for a free connection; then 503.").or("1s"),
 		value("max_connections", &u.MaxConnections, count(1, 100_000), "Connections at once; over TLS, requests at once.").or("512"),
 		value("max_waiting", &u.MaxWaiting, count(1, 1_000_000), "Requests that wait for one.").or("1024"),
-		value("max_idle", &u.MaxIdle, count(1, 100_000), "Idle connections that are kept. At most `max_connections`.").told("128, or `max_connections` if that is less").like("128"),
+		value("max_idle", &u.MaxIdle, count(1, 100_000), "Idle connections that are kept. At most `max_connections`.").told("`max_connections`").like("128"),
 		value("max_head", &u.MaxHead, size(kib, 16*mib), "Bytes of an answer's head.").or("64KiB"),
 		value("max_header_lines", &u.MaxHeaderLines, count(10, 10_000), "Header lines of an answer.").or("100"),
 	}

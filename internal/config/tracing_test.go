@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -46,7 +47,7 @@ func TestTracingIsHeldToARightWay(t *testing.T) {
 // TestRule39HeadersOfTheReceiverAreASecret: a file that others can read is told by config check.
 func TestRule39HeadersOfTheReceiverAreASecret(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "headers")
-	if err := os.WriteFile(file, []byte("Authorization: hush\n"), 0o644); err != nil {
+	if err := errors.Join(os.WriteFile(file, []byte("Authorization: hush\n"), 0o600), os.Chmod(file, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 	c, err := config.Parse("c.yaml", []byte("tracing: {endpoint: \"https://c.example/x\", headers_file: "+file+", ca_file: /nowhere/ca.pem}\n"+small), nil)

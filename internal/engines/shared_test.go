@@ -69,7 +69,7 @@ func shared(t *testing.T, settings string) (*engines.Shared, error) {
 // TestWhatIsNamedIsOpened: one link for what the configuration keeps on the server, and nothing for what it does not.
 func TestWhatIsNamedIsOpened(t *testing.T) {
 	server := redistest.Start(t)
-	at := "valkey: {addresses: [" + server.Address + "], timeout: 1s, prefix: mine}\n"
+	at := "valkey: {addresses: [" + server.Address + "], timeout: 5s, prefix: mine}\n"
 	for _, c := range []struct {
 		settings           string
 		opens, guard, rate bool
@@ -152,7 +152,7 @@ func TestTheCacheProvesItself(t *testing.T) {
 	certFile, keyFile := selfSigned(t, dir, "cache")
 	other, _ := selfSigned(t, dir, "other")
 	server := redistest.StartTLS(t, certFile, keyFile)
-	at := `valkey: {addresses: ["` + server.Address + `"], timeout: 1s, tls: {ca_file: `
+	at := `valkey: {addresses: ["` + server.Address + `"], timeout: 5s, tls: {ca_file: `
 	s, err := shared(t, at+certFile+"}}\nreplay: {engine: valkey}\n")
 	if err != nil || s.Link.Ready() != nil {
 		t.Errorf("the right authority: %v, %v", s, err)

@@ -47,7 +47,7 @@ func TestCurlLinesAreReadAsCurlReadsThem(t *testing.T) {
 		`curl URL/x -H "X-Q: \"q\" \\ \z" -d a\ b\"c`,
 		`curl --url URL/x --request POST -H 'Host: other.example' -H 'X-Empty;'`,
 		`curl --path-as-is URL/a/../b -d ''`,
-		`curl -gsS -m 5 --max-time 6 -o /dev/null URL/'x?y=[1]'`,
+		`curl -gsS -m 50 --max-time 60 -o /dev/null URL/'x?y=[1]'`,
 	} {
 		url, received := listen(t)
 		actual := strings.ReplaceAll(line, "URL", url)

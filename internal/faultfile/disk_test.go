@@ -101,6 +101,9 @@ func TestBothFileSystemsBehaveAlike(t *testing.T) {
 				}
 			}
 			must(t, f.Close())
+			if again, synced := f.Close(), f.Sync(); !errors.Is(again, fs.ErrClosed) || !errors.Is(synced, fs.ErrClosed) {
+				t.Errorf("a file that was closed: %v, %v", again, synced)
+			}
 			lock, err := fsys.Lock(filepath.Join(dir, "lock"))
 			must(t, err)
 			if _, err := fsys.Lock(filepath.Join(dir, "lock")); !errors.Is(err, faultfile.ErrLocked) {

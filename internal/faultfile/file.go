@@ -11,18 +11,26 @@ import (
 
 // file is an open file of a Disk.
 type file struct {
-	disk *Disk
-	node *inode
-	name string
-	era  int
-	at   int64 // of the next Read
+	disk   *Disk
+	node   *inode
+	name   string
+	era    int
+	at     int64 // of the next Read
+	closed bool  // guarded by disk.mu
 }
 
 func (f *file) begin(writes bool) error {
 	err := f.disk.begin(writes)
-	if err == nil && f.era != f.disk.era {
-		f.disk.mu.Unlock()
-		err = ErrPowerLost
+	if err == nil {
+		switch {
+		case f.closed:
+			err = fs.ErrClosed
+		case f.era != f.disk.era:
+			err = ErrPowerLost
+		}
+		if err != nil {
+			f.disk.mu.Unlock()
+		}
 	}
 	if err != nil {
 		return &fs.PathError{Op: "file", Path: f.name, Err: err}
@@ -131,8 +139,16 @@ func (f *file) Stat() (fs.FileInfo, error) {
 	return f.node.info(f.name), nil
 }
 
-// Close implements io.Closer. It makes nothing durable.
-func (f *file) Close() error { return nil }
+// Close implements io.Closer. It makes nothing durable. Whatever is asked of the file afterwards fails with fs.ErrClosed.
+func (f *file) Close() (err error) {
+	f.disk.set(func() {
+		if f.closed {
+			err = &fs.PathError{Op: "close", Path: f.name, Err: fs.ErrClosed}
+		}
+		f.closed = true
+	})
+	return err
+}
 
 func (n *inode) info(name string) info {
 	return info{name: filepath.Base(name), size: int64(len(n.data)), mode: n.mode, at: n.at}

@@ -15,6 +15,36 @@ type Roster struct {
 	Networks    []NetworkRule
 	Limits      []Limit
 	SealingKeys []SealingKey // those that still open tokens
+
+	// Rest is the register where it does not stand in the lists, which are then empty but for SealingKeys: so much that it is not held
+	// in memory at once. Whoever builds from the roster takes it once; Wipe closes it. Nil: the lists have all.
+	Rest Pieces
+}
+
+// Piece is some of a register. Any of its lists may be empty.
+type Piece struct {
+	Partners    []Partner
+	Reviews     []Review
+	Networks    []NetworkRule
+	Limits      []Limit
+	Credentials []Credential // with the secrets of signing keys in clear
+}
+
+// Rows is how many rows a piece has, a credential with its versions as one.
+func (p *Piece) Rows() int {
+	return len(p.Partners) + len(p.Reviews) + len(p.Networks) + len(p.Limits) + len(p.Credentials)
+}
+
+// Pieces are a register that is handed over piece by piece, as of the same moment as the roster that it belongs to: first all partners,
+// then what they have, and last the credentials. For one goroutine.
+type Pieces interface {
+	// Next is the next piece, which is never empty; nil: there is no further one. What it returned before is wiped and no longer anybody's.
+	// An error says that the reading has failed as a whole; it is repeated from then on.
+	Next() (*Piece, error)
+	// About is how many partners and credentials there will be in all, as far as that is known before; 0: it is not.
+	About() (partners, credentials int)
+	// Close wipes what Next returned last and ends the reading. Calling it twice is harmless.
+	Close()
 }
 
 // Wipe overwrites every secret of the roster: the signing secrets and the sealing keys, in all copies of their Values. What
@@ -24,12 +54,20 @@ func (r *Roster) Wipe() {
 	if r == nil {
 		return
 	}
-	for _, c := range r.Credentials {
+	if r.Rest != nil {
+		r.Rest.Close()
+	}
+	WipeSecrets(r.Credentials)
+	for _, k := range r.SealingKeys {
+		k.Key.Zero()
+	}
+}
+
+// WipeSecrets overwrites the signing secrets of a list, in all copies of their Values.
+func WipeSecrets(list []Credential) {
+	for _, c := range list {
 		for _, v := range c.Versions {
 			v.Secret.Zero()
 		}
-	}
-	for _, k := range r.SealingKeys {
-		k.Key.Zero()
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"countersign.dev/internal/heldport"
 )
 
 // slots is how many a cluster has.
@@ -49,30 +51,20 @@ func StartCluster(t testing.TB, primaries int, settings ...string) []*Server {
 	}
 }
 
-// startNode starts one on two ports that were free a moment ago.
+// startNode starts one on two ports that nobody else is given.
 func startNode(t testing.TB, settings []string) *Server {
 	t.Helper()
-	port, bus := freePort(t), freePort(t)
-	s := prepare(t, append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "2000", "--cluster-port", strconv.Itoa(bus)}, settings...))
+	port, bus := heldport.Number(t), heldport.Number(t)
+	s := prepare(t, append([]string{"--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "60000", "--cluster-port", strconv.Itoa(bus)}, settings...))
 	s.port, s.bus, s.Address = port, bus, net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	s.Run(t)
 	return s
 }
 
-func freePort(t testing.TB) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // StartTLS starts a server that speaks TLS on a port of loopback, with the certificate and the key of two files.
 func StartTLS(t testing.TB, certFile, keyFile string) *Server {
 	t.Helper()
-	port := freePort(t)
+	port := heldport.Number(t)
 	s := Start(t, "--tls-port", strconv.Itoa(port), "--tls-cert-file", certFile, "--tls-key-file", keyFile, "--tls-ca-cert-file", certFile, "--tls-auth-clients", "no")
 	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	return s

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/heldport"
 	"github.com/valkey-io/valkey-go"
 )
 
@@ -48,10 +49,10 @@ func Start(t testing.TB, settings ...string) *Server {
 func StartPair(t testing.TB, settings ...string) (primary, replica *Server) {
 	t.Helper()
 	primary = prepare(t, settings)
-	primary.port, primary.Address = freePort(t), filepath.Join(primary.Dir, "socket")
+	primary.port, primary.Address = heldport.Number(t), filepath.Join(primary.Dir, "socket")
 	primary.Run(t)
 	replica = prepare(t, append([]string{"--replicaof", "127.0.0.1 " + strconv.Itoa(primary.port)}, settings...))
-	replica.port, replica.Address = freePort(t), filepath.Join(replica.Dir, "socket")
+	replica.port, replica.Address = heldport.Number(t), filepath.Join(replica.Dir, "socket")
 	replica.Run(t)
 	for end := time.Now().Add(patience); !strings.Contains(replica.Do(t, "INFO", "replication"), "master_link_status:up"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -62,13 +63,13 @@ func StartPair(t testing.TB, settings ...string) (primary, replica *Server) {
 }
 
 // StartSentinel starts a sentinel that watches a primary, which has a port, under the name "one", and waits until it knows a
-// replica. It alone decides that the primary is down, half a second after it was heard of for the last time.
+// replica. It alone decides that the primary is down: see FailOver.
 func StartSentinel(t testing.TB, primary *Server) *Server {
 	t.Helper()
 	s := prepare(t, nil)
-	s.port = freePort(t)
+	s.port = heldport.Number(t)
 	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))
-	settings := fmt.Sprintf("sentinel monitor one 127.0.0.1 %d 1\nsentinel down-after-milliseconds one 500\nsentinel failover-timeout one 5000\n", primary.port)
+	settings := fmt.Sprintf("sentinel monitor one 127.0.0.1 %d 1\nsentinel down-after-milliseconds one 60000\nsentinel failover-timeout one 5000\n", primary.port)
 	path := filepath.Join(s.Dir, "sentinel.conf")
 	if err := os.WriteFile(path, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
@@ -81,6 +82,13 @@ func StartSentinel(t testing.TB, primary *Server) *Server {
 		}
 	}
 	return s
+}
+
+// FailOver has a sentinel take a primary for down half a second after it was heard of for the last time. Before that, a primary that is
+// only slow stays what it is.
+func (s *Server) FailOver(t testing.TB) {
+	t.Helper()
+	s.Do(t, "SENTINEL", "SET", "one", "down-after-milliseconds", "500")
 }
 
 func prepare(t testing.TB, settings []string) *Server {

@@ -1,9 +1,12 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -33,7 +36,10 @@ func (r *Registry) RosterOf(ctx context.Context, environments []string) (*partne
 // finish leaves in a roster what is of some environments, and opens its secrets.
 func (r *Registry) finish(roster *partner.Roster, environments []string) (*partner.Roster, error) {
 	if environments != nil {
-		keepOnly(roster, environments)
+		piece := partner.Piece{Partners: roster.Partners, Reviews: roster.Reviews, Networks: roster.Networks, Limits: roster.Limits, Credentials: roster.Credentials}
+		keepOnly(&piece, environments)
+		roster.Reviews, roster.Networks, roster.Limits, roster.Credentials = piece.Reviews, piece.Networks, piece.Limits, piece.Credentials
+		roster.SealingKeys = only(roster.SealingKeys, environments, func(v partner.SealingKey) string { return v.Environment })
 	}
 	roster.SealingKeys = slices.DeleteFunc(roster.SealingKeys, func(k partner.SealingKey) bool { return k.Superseded(roster.ReadAt) })
 	if err := r.unseal(roster); err != nil {
@@ -44,7 +50,7 @@ func (r *Registry) finish(roster *partner.Roster, environments []string) (*partn
 }
 
 func readRoster(tx Tx, roster *partner.Roster) (err error) {
-	if roster.Revision, err = tx.Revision(); err != nil {
+	if err = readHead(tx, roster); err != nil {
 		return err
 	}
 	if roster.Partners, err = tx.Partners(); err != nil {
@@ -53,57 +59,68 @@ func readRoster(tx Tx, roster *partner.Roster) (err error) {
 	if roster.Reviews, err = tx.Reviews(""); err != nil {
 		return err
 	}
-	if roster.Credentials, err = tx.Credentials(""); err != nil {
-		return err
-	}
-	if err = withoutPending(tx, roster.Credentials); err != nil {
-		return err
-	}
 	if roster.Networks, err = tx.Networks(""); err != nil {
 		return err
 	}
 	if roster.Limits, err = tx.Limits(""); err != nil {
 		return err
 	}
-	roster.SealingKeys, err = tx.SealingKeys("")
+	if roster.Credentials, err = tx.Credentials(""); err != nil {
+		return err
+	}
+	return withoutPending(tx, roster.Credentials)
+}
+
+// readHead reads what a roster has of a register whatever its size.
+func readHead(tx Tx, roster *partner.Roster) (err error) {
+	if roster.Revision, err = tx.Revision(); err == nil {
+		roster.SealingKeys, err = tx.SealingKeys("")
+	}
 	return err
 }
 
 // withoutPending drops the versions whose secrets wait to be handed over: nobody has them, so nobody proves anything with them, and
 // no caller is told that his own version is old.
 func withoutPending(tx Tx, credentials []partner.Credential) error {
-	pending, err := pendingNoun.list(tx, partner.DocumentQuery{})
-	if err != nil || len(pending) == 0 {
-		return err
+	waits, err := waiting(tx)
+	if err == nil {
+		dropPending(credentials, waits)
 	}
-	waits := make(map[string]int, len(pending))
-	for _, p := range pending {
-		waits[p.CredentialID] = p.Version
-	}
-	for i, c := range credentials {
-		if number := waits[c.ID]; number != 0 {
-			credentials[i].Versions = slices.DeleteFunc(c.Versions, func(v partner.Version) bool { return v.Number == number })
-		}
-	}
-	return nil
+	return err
 }
 
-// keepOnly drops everything of other environments.
-func keepOnly(roster *partner.Roster, environments []string) {
-	roster.Reviews = only(roster.Reviews, environments, func(v partner.Review) string { return v.Environment })
-	roster.Credentials = only(roster.Credentials, environments, func(v partner.Credential) string { return v.Environment })
-	roster.Networks = only(roster.Networks, environments, func(v partner.NetworkRule) string { return v.Environment })
-	roster.Limits = only(roster.Limits, environments, func(v partner.Limit) string { return v.Environment })
-	roster.SealingKeys = only(roster.SealingKeys, environments, func(v partner.SealingKey) string { return v.Environment })
+// keepOnly drops everything of other environments. A partner belongs to none.
+func keepOnly(piece *partner.Piece, environments []string) {
+	piece.Reviews = only(piece.Reviews, environments, func(v partner.Review) string { return v.Environment })
+	piece.Credentials = only(piece.Credentials, environments, func(v partner.Credential) string { return v.Environment })
+	piece.Networks = only(piece.Networks, environments, func(v partner.NetworkRule) string { return v.Environment })
+	piece.Limits = only(piece.Limits, environments, func(v partner.Limit) string { return v.Environment })
 }
 
 func only[T any](list []T, environments []string, of func(T) string) []T {
 	return slices.DeleteFunc(list, func(v T) bool { return !slices.Contains(environments, of(v)) })
 }
 
+// unseal opens every secret of a roster, on all processors.
 func (r *Registry) unseal(roster *partner.Roster) (err error) {
-	for i := range roster.Credentials {
-		c := &roster.Credentials[i]
+	if err := inParts(roster.Credentials, r.unsealCredentials); err != nil {
+		return err
+	}
+	for i := range roster.SealingKeys {
+		key := &roster.SealingKeys[i]
+		if key.Key, err = r.open(key.Environment, sealingRow(key.Environment, key.ID), key.Sealed); err != nil {
+			return fmt.Errorf("sealing key %d of %s: %w", key.ID, key.Environment, err)
+		}
+		key.Sealed = nil
+	}
+	return nil
+}
+
+// unsealCredentials opens the secrets of some credentials, one after another. Where one does not open, those before it stay open: the
+// caller wipes them.
+func (r *Registry) unsealCredentials(list []partner.Credential) (err error) {
+	for i := range list {
+		c := &list[i]
 		c.Failures = 0
 		if c.Kind != partner.SigningKey {
 			continue
@@ -116,14 +133,22 @@ func (r *Registry) unseal(roster *partner.Roster) (err error) {
 			v.Sealed = nil
 		}
 	}
-	for i := range roster.SealingKeys {
-		key := &roster.SealingKeys[i]
-		if key.Key, err = r.open(key.Environment, sealingRow(key.Environment, key.ID), key.Sealed); err != nil {
-			return fmt.Errorf("sealing key %d of %s: %w", key.ID, key.Environment, err)
-		}
-		key.Sealed = nil
-	}
 	return nil
+}
+
+// leastPart is how much each processor gets at least: for less, starting it costs more.
+const leastPart = 2000
+
+// inParts does something with all of a list, a part on each processor. The error is that of the first part that has one.
+func inParts[T any](list []T, do func([]T) error) error {
+	parts := max(1, min(runtime.GOMAXPROCS(0), len(list)/leastPart))
+	failed := make([]error, parts)
+	var all sync.WaitGroup
+	for i := range parts {
+		all.Go(func() { failed[i] = do(list[i*len(list)/parts : (i+1)*len(list)/parts]) })
+	}
+	all.Wait()
+	return cmp.Or(failed...)
 }
 
 func (r *Registry) open(environment string, row, sealed []byte) (secret.Value, error) {

@@ -96,6 +96,16 @@ func BenchmarkRoster(b *testing.B) {
 	}
 }
 
+// BenchmarkOpenCredential is what one question about a signature reads, beside 100,000 credentials.
+func BenchmarkOpenCredential(b *testing.B) {
+	r := benchWorld(b, 100_000)
+	for b.Loop() {
+		if _, err := r.OpenCredential(ctx, "sandbox", fmt.Sprintf("crd_%026d", 77_777)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkRevision is what every node asks several times a second.
 func BenchmarkRevision(b *testing.B) {
 	r := benchWorld(b, 1000)

@@ -7,8 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"countersign.dev/internal/audit"
+	"countersign.dev/internal/giveway"
 	"countersign.dev/internal/partner"
 )
 
@@ -24,31 +26,49 @@ type Reader struct {
 	r            *Registry
 	environments []string
 	head         audit.Head // of the last reading
+	last         *stream    // of the last reading of the whole; nil: there was none
 	seed         maphash.Seed
+	pause        func(time.Duration)
 	owners       map[uint64]string // whose the network rules and limits are, by their rows: one that is gone cannot be asked any more
 }
 
 // Reader makes one for some environments, as RosterOf has them.
 func (r *Registry) Reader(environments []string) *Reader {
-	return &Reader{r: r, environments: environments, seed: maphash.MakeSeed()}
+	return &Reader{r: r, environments: environments, seed: maphash.MakeSeed(), pause: giveway.For}
 }
 
 // Roster reads what has changed since a revision, which the caller has in force; the whole register for revision 0, where
-// somebody else has read something with this Reader since, where much has changed, and where the register does not go on from what was read. Rules and errors as RosterOf.
+// somebody else has read something with this Reader since, where much has changed, and where the register does not go on from what was read. Rules and errors as RosterOf,
+// but that a large register comes as Rest: then a transaction is open until they have been taken, or the roster is wiped, or ctx ends.
+// Any reading of the whole but the first lets others have the processor, since requests are decided on meanwhile.
 func (d *Reader) Roster(ctx context.Context, since uint64) (*partner.Roster, error) {
-	roster := &partner.Roster{ReadAt: d.r.now()}
-	err := d.r.store.View(ctx, func(tx Tx) error {
-		if since != 0 && since == d.head.Seq {
-			if whose, ok, err := d.touched(tx, since); err != nil || ok {
-				return d.reached(tx, d.part(tx, roster, since, whose, err))
-			}
-		}
-		return d.reached(tx, d.whole(tx, roster))
-	})
-	if err == nil {
-		return d.r.finish(roster, d.environments)
+	roster, err := d.changed(ctx, since)
+	if err != nil || roster != nil {
+		return roster, err
 	}
-	return nil, fmt.Errorf("read roster: %w", err)
+	return d.whole(ctx)
+}
+
+// changed reads what has changed since; nil: the whole has to be read.
+func (d *Reader) changed(ctx context.Context, since uint64) (*partner.Roster, error) {
+	if since == 0 || since != d.head.Seq {
+		return nil, nil
+	}
+	roster, known := &partner.Roster{ReadAt: d.r.now()}, false
+	err := d.r.store.View(ctx, func(tx Tx) (err error) {
+		var whose map[string]bool
+		if whose, known, err = d.touched(tx, since); err != nil || !known {
+			return err
+		}
+		return d.reached(tx, d.part(tx, roster, since, whose))
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read roster: %w", err)
+	}
+	if !known {
+		return nil, nil
+	}
+	return d.r.finish(roster, d.environments)
 }
 
 // Revision is the revision that stands in the register now; 0 where it does not go on from the last reading, as far as its end tells: it
@@ -77,26 +97,55 @@ func (d *Reader) reached(tx Tx, failed error) error {
 	return err
 }
 
-func (d *Reader) whole(tx Tx, roster *partner.Roster) error {
-	if err := readRoster(tx, roster); err != nil {
-		return err
+// whole reads everything; a large register is left for the one who takes it.
+func (d *Reader) whole(ctx context.Context) (*partner.Roster, error) {
+	roster := &partner.Roster{ReadAt: d.r.now()}
+	s := &stream{r: d.r, environments: d.environments, serving: d.last != nil, pause: d.pause}
+	if d.last != nil {
+		d.last.Close() // nobody took it: it is that of a reading that failed
+		s.partners, s.credentials = d.last.read.partners, d.last.read.credentials
 	}
-	d.owners = make(map[uint64]string, len(roster.Networks)+len(roster.Limits))
-	d.remember(roster)
-	return nil
+	var head audit.Head
+	err := s.open(ctx, func(tx Tx) (err error) {
+		if err = readHead(tx, roster); err != nil {
+			return err
+		}
+		if s.waits, err = waiting(tx); err != nil {
+			return err
+		}
+		head, err = tx.Head()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read roster: %w", err)
+	}
+	d.last, d.owners = s, map[uint64]string{}
+	d.head = audit.Head{} // until all of it has been taken it is not known whose all rules are, and no part may be made
+	names := map[string]string{}
+	s.note = func(piece *partner.Piece) { d.remember(piece, names) }
+	s.over = func() { d.head = head }
+	if err = s.handOver(roster); err == nil {
+		roster, err = d.r.finish(roster, d.environments)
+	}
+	if err != nil {
+		s.Close()
+		roster.Wipe()
+		return nil, err
+	}
+	return roster, nil
 }
 
-// remember takes down whose the rules and limits are, with one text for each partner.
-func (d *Reader) remember(roster *partner.Roster) {
-	names := make(map[string]string, len(roster.Partners))
-	for _, p := range roster.Partners {
-		names[p.ID] = p.ID
+// remember takes down whose the rules and limits of a piece are, with one text for each partner.
+func (d *Reader) remember(piece *partner.Piece, names map[string]string) {
+	for i := range piece.Partners {
+		id := piece.Partners[i].ID
+		names[id] = id
 	}
-	for _, n := range roster.Networks {
-		d.owners[d.hash(audit.NetworkRow(n.ID))] = names[n.PartnerID]
+	for i := range piece.Networks {
+		d.owners[d.hash(audit.NetworkRow(piece.Networks[i].ID))] = names[piece.Networks[i].PartnerID]
 	}
-	for _, l := range roster.Limits {
-		d.owners[d.hash(audit.LimitRow(l.ID))] = names[l.PartnerID]
+	for i := range piece.Limits {
+		d.owners[d.hash(audit.LimitRow(piece.Limits[i].ID))] = names[piece.Limits[i].PartnerID]
 	}
 }
 
@@ -177,10 +226,7 @@ func (d *Reader) former(row, now string, found bool) string {
 }
 
 // part reads all of the given partners.
-func (d *Reader) part(tx Tx, roster *partner.Roster, since uint64, whose map[string]bool, err error) error {
-	if err != nil {
-		return err
-	}
+func (d *Reader) part(tx Tx, roster *partner.Roster, since uint64, whose map[string]bool) (err error) {
 	roster.Since, roster.Touched = since, slices.Sorted(maps.Keys(whose))
 	for _, id := range roster.Touched {
 		if err := readPartner(tx, roster, id); err != nil {
@@ -196,7 +242,7 @@ func (d *Reader) part(tx Tx, roster *partner.Roster, since uint64, whose map[str
 	if roster.Revision, err = tx.Revision(); err != nil {
 		return err
 	}
-	d.remember(roster)
+	d.remember(&partner.Piece{Partners: roster.Partners, Networks: roster.Networks, Limits: roster.Limits}, map[string]string{})
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/partner"
@@ -23,6 +24,25 @@ func (r *Registry) EnsureSealingKey(ctx context.Context, actor Actor, environmen
 // which. Errors as EnsureSealingKey, and ErrState when an environment has run out of key ids.
 func (r *Registry) RotateSealingKey(ctx context.Context, actor Actor, environment string) error {
 	return r.sealingKey(ctx, actor, environment, audit.SealingKeyRotated)
+}
+
+// SealingSince says when the key was made that seals now in each of some environments; those without one are not in it. No key is opened.
+func (r *Registry) SealingSince(ctx context.Context, environments []string) (map[string]time.Time, error) {
+	return view(ctx, r.store, func(tx Tx) (map[string]time.Time, error) {
+		since := map[string]time.Time{}
+		for _, environment := range environments {
+			keys, err := tx.SealingKeys(environment)
+			if err != nil {
+				return nil, err
+			}
+			for _, key := range keys {
+				if key.RetiredAt.IsZero() && key.CreatedAt.After(since[environment]) {
+					since[environment] = key.CreatedAt
+				}
+			}
+		}
+		return since, nil
+	})
 }
 
 func (r *Registry) sealingKey(ctx context.Context, actor Actor, environment string, action audit.Action) error {

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"runtime"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -107,6 +108,9 @@ func TestRule30StrangersOfOneAppKeyDoNotShutAnybodyElseOut(t *testing.T) {
 	stop := w.hammer(100, func() (registry.Outcome, error) {
 		return w.Authenticate(ctx, other.Credential.ID, "1234567", []byte("wrong"))
 	})
+	for h.inside.Load() != 1 {
+		runtime.Gosched()
+	}
 	for range 20 { // with a stranger in the hasher all the time
 		w.try(honest, string(honest.Secret.Bytes()), registry.Proved)
 	}

@@ -32,11 +32,16 @@ type Tx interface {
 	Partner(id string) (partner.Partner, bool, error)
 	Partners() ([]partner.Partner, error)
 	PartnersByName(name string) ([]partner.Partner, error)
+	// EachPartner yields what Partners lists, in pieces of at most size, which are whoever's they are yielded to; nothing is read ahead of a
+	// piece, and yield may use the transaction. An error of yield ends it and is returned as it is. EachReview, EachCredential, EachNetwork
+	// and EachLimit do the same with what Reviews(""), Credentials(""), Networks("") and Limits("") list.
+	EachPartner(size int, yield func([]partner.Partner) error) error
 	PutPartner(partner.Partner) error
 	PartnerPage(partner.PartnerQuery) ([]partner.Partner, error) // Limit 0: no limit; it reads no more than it lists, but for the names it compares
 
 	Review(partnerID, environment string) (partner.Review, bool, error)
 	Reviews(partnerID string) ([]partner.Review, error)
+	EachReview(size int, yield func([]partner.Review) error) error
 	PutReview(partner.Review) error
 	DeleteReview(partnerID, environment string) error
 
@@ -44,16 +49,19 @@ type Tx interface {
 	CredentialByName(wire string) (partner.Credential, bool, error)       // by key id or login
 	Credentials(partnerID string) ([]partner.Credential, error)           // with their versions, newest first
 	CredentialPage(partner.CredentialQuery) ([]partner.Credential, error) // as PartnerPage
-	PutCredential(partner.Credential) error                               // the row and its versions; a version is never deleted
-	PutFailures(credentialID string, failures int) error                  // needs no change row
+	EachCredential(size int, yield func([]partner.Credential) error) error
+	PutCredential(partner.Credential) error              // the row and its versions; a version is never deleted
+	PutFailures(credentialID string, failures int) error // needs no change row
 
 	Network(id string) (partner.NetworkRule, bool, error)
 	Networks(partnerID string) ([]partner.NetworkRule, error)
+	EachNetwork(size int, yield func([]partner.NetworkRule) error) error
 	PutNetwork(partner.NetworkRule) error
 	DeleteNetwork(id string) error
 
 	Limit(id string) (partner.Limit, bool, error)
 	Limits(partnerID string) ([]partner.Limit, error)
+	EachLimit(size int, yield func([]partner.Limit) error) error
 	PutLimit(partner.Limit) error // scope and time of an existing one stay
 	DeleteLimit(id string) error
 

@@ -104,15 +104,21 @@ func (p Place) String() string {
 	return string(text[:])
 }
 
+// Fields is a header; http.Header is one.
+type Fields interface {
+	Set(name, value string)
+	Del(name string)
+}
+
 // Put makes this hop the parent of the next one, in the header that goes there. A tracestate goes on only in the trace that it
 // came with: where the trace begins here it is removed (§3.3). Of no place nothing is put, and what a caller sent is removed.
-func (p Place) Put(out http.Header) {
+func (p Place) Put(out Fields) {
 	if p.Parent == [8]byte{} {
-		delete(out, StateHeader)
+		out.Del(StateHeader)
 	}
 	if !p.IsValid() {
-		delete(out, Header)
+		out.Del(Header)
 		return
 	}
-	out[Header] = []string{p.String()}
+	out.Set(Header, p.String())
 }

@@ -65,7 +65,7 @@ func listenSilently(t *testing.T) *silent {
 // TestCallsFailAtOnceAndProbesComeOneByOne: while a server is silent, no call makes a connection or waits, from however many
 // callers.
 func TestCallsFailAtOnceAndProbesComeOneByOne(t *testing.T) {
-	s := listenSilently(t)
+	s, begun := listenSilently(t), time.Now()
 	l := open(t, valkeylink.Config{Addresses: []string{s.Addr().String()}})
 	var done sync.WaitGroup
 	for range 50 {
@@ -78,7 +78,8 @@ func TestCallsFailAtOnceAndProbesComeOneByOne(t *testing.T) {
 		})
 	}
 	done.Wait()
-	if s.most.Load() > 2 || s.all.Load() > 10 { // the end of one is noticed behind the beginning of the next
+	probes := 10 + int64(time.Since(begun)/valkeylink.Beat) // a slow machine makes more of them
+	if s.most.Load() > 2 || s.all.Load() > probes {         // the end of one is noticed behind the beginning of the next
 		t.Errorf("%d connections at once and %d in all for 10,000 calls", s.most.Load(), s.all.Load())
 	}
 }
@@ -200,7 +201,7 @@ func eventually(t testing.TB, what string, so func() bool) {
 // TestNoRequestWaitsTwiceInACluster: when a node of a cluster is silent, the first call without an answer keeps calls of all
 // other lanes of that node from being sent, and the lanes of the other nodes are back by themselves.
 func TestNoRequestWaitsTwiceInACluster(t *testing.T) {
-	nodes := redistest.StartCluster(t, 3, "--cluster-require-full-coverage", "no", "--cluster-node-timeout", "60000")
+	nodes := redistest.StartCluster(t, 3, "--cluster-require-full-coverage", "no")
 	l := open(t, valkeylink.Config{Addresses: []string{nodes[0].Address}, Mode: valkeylink.Cluster, Timeout: 300 * time.Millisecond})
 	write := valkeylink.NewScript("redis.call('SET', KEYS[1], '1') return {1}")
 	run := func(lane int, name string) error {

@@ -2,7 +2,6 @@ package valkeylink_test
 
 import (
 	"testing"
-	"time"
 
 	"countersign.dev/internal/redistest"
 	"countersign.dev/internal/valkeylink"
@@ -11,7 +10,7 @@ import (
 // TestCallsAreCounted: those that got an answer, those that got none, and those that an open circuit failed at once.
 func TestCallsAreCounted(t *testing.T) {
 	server := redistest.Start(t)
-	l := open(t, valkeylink.Config{Addresses: []string{server.Address}, Timeout: time.Second, Now: time.Now, Log: quiet()})
+	l := open(t, valkeylink.Config{Addresses: []string{server.Address}})
 	script := valkeylink.NewScript("return {1}")
 	keys := []string{valkeylink.Tag(0) + "x"}
 	if _, err := l.Run(0, script, keys, nil); err != nil {

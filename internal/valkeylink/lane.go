@@ -146,7 +146,7 @@ func (a *lane) ask() error {
 	if err := a.link.reconnect(a.renew.Swap(false)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(a.link.ending, connectTimeout)
+	ctx, cancel := context.WithTimeout(a.link.ending, max(connectTimeout, a.link.cfg.Timeout)) // behind a call that waits for replicas
 	defer cancel()
 	c := a.link.client.Load()
 	if err := c.Do(ctx, c.B().Exists().Key(Tag(a.number)).Build()).Error(); err != nil {

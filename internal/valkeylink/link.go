@@ -95,7 +95,7 @@ func (l *Link) connect() error {
 	option := valkey.ClientOption{
 		InitAddress: l.cfg.Addresses, AuthCredentialsFn: l.credentials, DialCtxFn: l.dial, ClientName: "countersign",
 		ForceSingleClient: l.cfg.Mode == Single, DisableRetry: true, DisableCache: true, ClientSetInfo: valkey.DisableClientSetInfo,
-		Dialer: net.Dialer{Timeout: connectTimeout}, ConnWriteTimeout: connectTimeout,
+		Dialer: net.Dialer{Timeout: connectTimeout}, ConnWriteTimeout: max(connectTimeout, l.cfg.Timeout), // answers are not waited for any longer, either
 		ReadBufferEachConn: 1 << 15, WriteBufferEachConn: 1 << 15, PipelineMultiplex: -1, TLSConfig: l.cfg.TLS,
 	}
 	switch l.cfg.Mode {

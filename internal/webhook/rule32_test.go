@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/heldport"
 	"countersign.dev/internal/partner"
 	"countersign.dev/internal/webhook"
 )
@@ -203,9 +205,7 @@ func TestRule32AnAnswerWithoutBounds(t *testing.T) {
 func TestAnEndpointThatIsNotThere(t *testing.T) {
 	s := serve(t, proving(key1))
 	ends(t, client(t, s, func(cfg *webhook.Config) { cfg.Resolver = always() }), s.target(), partner.HandshakeUnresolved)
-	target := s.target()
-	s.Close()
-	ends(t, client(t, s), target, partner.HandshakeUnreachable)
+	ends(t, client(t, s), at(fmt.Sprintf("https://example.com:%d/", heldport.Number(t))), partner.HandshakeUnreachable)
 	gone := serve(t, func(http.ResponseWriter, *http.Request, string) { panic(http.ErrAbortHandler) })
 	ends(t, client(t, gone), gone.target(), partner.HandshakeUnreachable)
 }

@@ -72,7 +72,15 @@ func TestAKeyIsFoundAgain(t *testing.T) {
 // TestRule39CheckpointKeyFiles are made with O_EXCL and 0600; looser ones, symbolic links and what is no key are refused.
 func TestRule39CheckpointKeyFiles(t *testing.T) {
 	_, path := key(t, 1)
-	for name, want := range map[string]fs.FileMode{path: 0o600, path + ".pub": 0o644} {
+	plain := filepath.Join(t.TempDir(), "plain")
+	if err := os.WriteFile(plain, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	everybodys, err := os.Stat(plain) // what the umask leaves
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]fs.FileMode{path: 0o600, path + ".pub": everybodys.Mode().Perm()} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != want {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}

@@ -3,22 +3,28 @@ package rollup
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"time"
 
 	"countersign.dev/internal/audit/search"
 	"countersign.dev/internal/audit/segment"
 )
 
-// Follow adds every line of the record in dir, from Next on, then what is written meanwhile, which it looks for whenever tick
+// Follow counts every line of the record in dir, from Next on, then what is written meanwhile, which it looks for whenever tick
 // gives something, until ctx ends or tick is closed, which is no error. At the end of the record it writes down what belongs
 // to a minute that is over, and removes what is too old. A failing disk is logged and tried again at the next tick: memory is
 // bounded, since nothing more is read meanwhile.
+//
+// With Config.Tally it reads only what the Tally lacks: what came before, and everything, as without one, where the Tally was not told of
+// the whole record between two ticks.
 func (w *Writer) Follow(ctx context.Context, dir string, tick <-chan time.Time) error {
+	f := &follower{w: w, dir: dir}
+	defer f.rest()
 	for {
-		if err := w.catchUp(ctx, dir, tick); err != nil {
+		if err := f.look(ctx); err != nil && ctx.Err() == nil {
+			f.close()
 			w.cfg.Log.Warn("rollups cannot be written, and are tried again", "cause", err.Error())
 		}
 		if !wait(ctx, tick) {
@@ -37,53 +43,143 @@ func wait(ctx context.Context, tick <-chan time.Time) bool {
 	}
 }
 
-// errMoved says that the rollups were made again meanwhile: the line that was read is not the one that is due.
-var errMoved = errors.New("the rollups were made again")
+// What is counted apart in the tally is taken at once where it is little, and else once in so many looks: what the tally holds is read
+// again where it is told of lines out of their order.
+const (
+	fewKeys   = 1000
+	takeEvery = 10
+)
 
-// catchUp reads on until ctx or the ticks end, or something fails.
-func (w *Writer) catchUp(ctx context.Context, dir string, tick <-chan time.Time) error {
-	w.mu.Lock()
-	next, turn := w.next, w.turn
-	w.mu.Unlock()
-	if rewound, err := segment.Rewound(nil, dir, next-1, [32]byte{}); err != nil {
-		return err
-	} else if rewound {
-		w.cfg.Log.Error("rollups have counted lines that the decision record does not have: it was cut, restored or begun anew; its lines are counted again from the first one that is new by number, until the rollups are made again",
-			"counted", next-1)
+// readerIdle is how many looks a reader stays open that is not needed: to find its place again costs reading a segment.
+const readerIdle = 60
+
+// follower is what Follow keeps from one look to the next.
+type follower struct {
+	w      *Writer
+	dir    string
+	reader *segment.Reader // nil: nothing is being read
+	turn   int             // of the writer, when reader was opened
+	idle   int             // looks in which nothing had to be read
+	looks  int
+	rounds uint64 // of the tally, at the last look
+	line   search.Line
+}
+
+// rest gives back what the follower holds.
+func (f *follower) rest() {
+	f.close()
+	if t := f.w.cfg.Tally; t != nil {
+		t.want(0)
 	}
-	reader, err := segment.NewReader(segment.ReaderConfig{Dir: dir, Seq: next})
-	if err != nil {
+}
+
+func (f *follower) close() {
+	if f.reader != nil {
+		_ = f.reader.Close() // only read from
+	}
+	f.reader = nil
+}
+
+// look counts what there is, and writes down what is due.
+func (f *follower) look(ctx context.Context) error {
+	t := f.w.cfg.Tally
+	if t == nil {
+		return errors.Join(f.read(ctx, math.MaxUint64), f.w.over())
+	}
+	f.w.wantNext()
+	held := t.held()
+	told := f.rounds != held.rounds && f.rounds > 0
+	f.rounds = held.rounds
+	if !told { // the other one lags or does not run, or what it has told before is not known yet
+		return errors.Join(f.read(ctx, math.MaxUint64), f.w.over())
+	}
+	if err := f.join(ctx, held); err != nil {
 		return err
 	}
-	defer reader.Close()
-	var l search.Line
+	f.looks++
+	if held.keys <= fewKeys || held.keys > maxKeys/2 || f.looks%takeEvery == 0 || f.w.isOver(held.latest) {
+		if err := f.w.give(); err != nil {
+			return err
+		}
+		return f.w.over()
+	}
+	return nil
+}
+
+// join reads the lines before those that the tally holds, or, where some of them were read here already, all of them.
+func (f *follower) join(ctx context.Context, held holding) error {
+	next := f.w.Next()
+	upTo := held.from - 1
+	if held.from < next {
+		upTo = held.to
+	}
+	if upTo < next {
+		if f.idle++; f.idle > readerIdle {
+			f.close()
+		}
+		return nil
+	}
+	f.idle = 0
+	if err := f.read(ctx, upTo); err != nil {
+		return err
+	}
+	f.w.skipTo(upTo + 1) // lines that cannot be read are passed over
+	return nil
+}
+
+// read adds lines up to one with a number, or to the end of what there is.
+func (f *follower) read(ctx context.Context, upTo uint64) error {
+	if f.reader != nil && !f.w.inTurn(f.turn) {
+		f.close()
+	}
+	if f.reader == nil {
+		if err := f.open(); err != nil {
+			return err
+		}
+	}
 	for ctx.Err() == nil {
-		err := nextLine(reader, w.cfg.Log, &l)
+		if f.w.Next() > upTo {
+			return nil
+		}
+		err := nextLine(f.reader, f.w.cfg.Log, &f.line)
+		if err == nil && f.line.Seq > upTo {
+			f.close() // it is not counted here
+			return nil
+		}
 		if err == nil {
-			err = w.addIn(turn, &l)
-		} else if errors.Is(err, io.EOF) {
-			if err = w.rest(); err == nil && !wait(ctx, tick) {
-				return nil
-			}
+			err = f.w.addIn(f.turn, &f.line)
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			f.close()
 		}
 		if errors.Is(err, errMoved) {
-			return nil
+			return f.read(ctx, upTo)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
-// addIn adds a line that was read in a turn.
-func (w *Writer) addIn(turn int, l *search.Line) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if turn != w.turn {
-		return errMoved
+// errMoved says that the rollups were made again meanwhile: the line that was read is not the one that is due.
+var errMoved = errors.New("the rollups were made again")
+
+// open begins to read at the line that is due.
+func (f *follower) open() error {
+	next, turn := f.w.place()
+	if rewound, err := segment.Rewound(nil, f.dir, next-1, [32]byte{}); err != nil {
+		return err
+	} else if rewound {
+		f.w.cfg.Log.Error("rollups have counted lines that the decision record does not have: it was cut, restored or begun anew; its lines are counted again from the first one that is new by number, until the rollups are made again",
+			"counted", next-1)
 	}
-	return w.add(l)
+	reader, err := segment.NewReader(segment.ReaderConfig{Dir: f.dir, Seq: next})
+	f.reader, f.turn = reader, turn
+	return err
 }
 
 // nextLine reads the next line that can be read into l; io.EOF when there is none yet.
@@ -101,25 +197,4 @@ func nextLine(reader *segment.Reader, log *slog.Logger, l *search.Line) error {
 			return nil
 		} // a verification names it
 	}
-}
-
-// rest writes down minutes that are over, and retires old days.
-func (w *Writer) rest() error {
-	w.mu.Lock()
-	over := w.cfg.Now().Unix()/60 > w.at
-	w.mu.Unlock()
-	if !over {
-		return nil
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	removed, err := w.Retain()
-	if len(removed) > 0 {
-		w.cfg.Log.Info("old rollups were removed", "files", len(removed), "first", removed[0], "last", removed[len(removed)-1])
-	}
-	if err != nil {
-		return fmt.Errorf("retain rollups: %w", err)
-	}
-	return nil
 }

@@ -22,10 +22,15 @@ type Histogram struct {
 
 // Add counts one duration; a negative one counts as zero.
 func (h *Histogram) Add(d time.Duration) {
+	h.put(bucket(d), 1)
+}
+
+// put counts n durations of one bucket.
+func (h *Histogram) put(b uint16, n uint64) {
 	if h.counts == nil {
 		h.counts = map[uint16]uint64{}
 	}
-	h.counts[bucket(d)]++
+	h.counts[b] += n
 }
 
 // Merge adds the counts of other.

@@ -29,6 +29,14 @@ func (k *known) name(text []byte) string {
 	return name
 }
 
+// spelling is text as it is spelt; empty where it is too long to come again.
+func (k *known) spelling(text []byte) string {
+	if name := k.name(text); len(name) == len(text) {
+		return name
+	}
+	return ""
+}
+
 // address is l's address; the zero value where it has none.
 func (k *known) address(l *search.Line) netip.Addr {
 	if a, ok := k.addresses[string(l.Address)]; ok {

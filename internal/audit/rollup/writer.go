@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// maxKeys is how many things are counted apart in memory before they are written, whatever the time.
-	maxKeys = 20_000
+	// maxKeys is how many things are counted apart in memory before they are written, whatever the time. Half as many again take
+	// less than maxPacked bytes, however long their names are and however badly they pack.
+	maxKeys = 25_000
 	// minimumKeep is the shortest retention: the day that is written must not go.
 	minimumKeep = 48 * time.Hour
 )
@@ -32,6 +33,10 @@ type Config struct {
 	Keep time.Duration    // day files whose day ended longer ago are removed; 0: never; else at least 48 hours
 	Now  func() time.Time // for the retention; required
 	Log  *slog.Logger     // hears of damaged files and of what cannot be written; required
+
+	// Tally adds up lines as somebody else reads them, so that Follow reads only what that one has missed. nil: it reads all. A
+	// Tally serves one Writer.
+	Tally *Tally
 }
 
 func (c *Config) check() error {
@@ -52,14 +57,13 @@ type Writer struct {
 
 	mu      sync.Mutex // guards all below
 	files   map[string]*dayFile
-	from    uint64 // the first line that may be in minutes
+	from    uint64 // the first line that may be in sums
 	next    uint64 // the line that is due
 	behind  uint64 // up to here, a line may be in a file already: what it held before a crash
-	minutes map[int64]*Totals
-	known   *known    // what stands in them
-	keys    int       // an upper bound of what minutes hold
+	sums    *sums
 	at      int64     // the latest minute of all lines
 	flushed time.Time // by the clock
+	unasked int       // lines since the clock was asked whether a minute is over
 	turn    int       // goes up when next went back: a follower has to begin again
 }
 
@@ -98,7 +102,7 @@ func (w *Writer) load() error {
 	if err != nil {
 		return err
 	}
-	w.files, w.minutes, w.known, w.behind = map[string]*dayFile{}, map[int64]*Totals{}, newKnown(), 0
+	w.files, w.sums, w.behind = map[string]*dayFile{}, newSums(), 0
 	done := uint64(0)
 	for _, name := range names {
 		f := &dayFile{}
@@ -150,36 +154,36 @@ func (w *Writer) add(l *search.Line) error {
 	if !l.Time.IsZero() {
 		minute = max(0, l.Time.Unix()/60)
 	}
-	if w.keys > maxKeys || w.cfg.Now().Sub(w.flushed) >= time.Minute {
+	if w.full() {
 		if err := w.flush(); err != nil {
 			return err
 		}
 	}
 	w.at = max(w.at, minute)
 	w.next = l.Seq + 1
-	w.count(l, minute)
+	if l.Seq <= w.behind && (l.Kind.Final() || l.Kind == search.Gap) {
+		if f := w.files[dayOf(minute)]; f != nil && l.Seq <= f.upTo {
+			return nil // a frame has it that was written down before a crash, while that of another day was not
+		}
+	}
+	w.sums.add(l, minute)
 	return nil
 }
 
-// count adds a line to its minute, unless a frame has it that was written down before a crash, while that of another day
-// was not.
-func (w *Writer) count(l *search.Line, minute int64) {
-	if !l.Kind.Final() && l.Kind != search.Gap {
-		return
+// clockEvery is how many lines there are for one look at the clock.
+const clockEvery = 256
+
+// full reports whether what was added must be written down before more is.
+func (w *Writer) full() bool {
+	if w.sums.keys > maxKeys {
+		return true
 	}
-	if l.Seq <= w.behind {
-		if f := w.files[dayOf(minute)]; f != nil && l.Seq <= f.upTo {
-			return
-		}
+	w.unasked++
+	if w.unasked < clockEvery {
+		return false
 	}
-	t := w.minutes[minute]
-	if t == nil {
-		t = &Totals{}
-		w.minutes[minute] = t
-	}
-	before := t.size()
-	t.add(l, w.known)
-	w.keys += t.size() - before + 1
+	w.unasked = 0
+	return w.cfg.Now().Sub(w.flushed) >= time.Minute
 }
 
 // Flush writes down what was added. After an error nothing is lost: the next one tries again.
@@ -190,8 +194,9 @@ func (w *Writer) Flush() error {
 }
 
 func (w *Writer) flush() error {
+	w.sums.settle()
 	byDay := map[string]*frame{}
-	for minute, t := range w.minutes {
+	for minute, t := range w.sums.minutes {
 		name := dayOf(minute)
 		if byDay[name] == nil {
 			byDay[name] = &frame{from: w.from, to: w.next - 1, minutes: map[int64]*Totals{}}
@@ -205,7 +210,8 @@ func (w *Writer) flush() error {
 			return err
 		}
 	}
-	w.keys, w.from, w.flushed, w.known = 0, w.next, w.cfg.Now(), newKnown()
+	w.sums.reset()
+	w.from, w.flushed, w.unasked = w.next, w.cfg.Now(), 0
 	return nil
 }
 
@@ -221,7 +227,7 @@ func (w *Writer) write(name string, one *frame) error {
 	}
 	w.files[name] = &dayFile{end: end, upTo: one.to}
 	for minute := range one.minutes {
-		delete(w.minutes, minute)
+		delete(w.sums.minutes, minute)
 	}
 	return nil
 }

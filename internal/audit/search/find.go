@@ -77,7 +77,9 @@ func (s *Searcher) walk(ctx context.Context, q Query, take yield) (unread []stri
 		if err == nil || bad == nil || again == maxAgain || !errors.Is(err, errIndex) && !errors.Is(err, os.ErrNotExist) {
 			return unreadOf(volumes), err
 		}
-		s.forget(bad.file.number, err)
+		if errors.Is(err, errIndex) { // else its name has changed meanwhile: it was compressed, or retired
+			s.forget(bad.file.number, err)
+		}
 	}
 }
 
@@ -115,6 +117,7 @@ type walker struct {
 	rows    []uint32
 	get     fetcher
 	scratch []byte
+	pass    pass // of a Scan
 	line    Line
 	done    bool
 }
@@ -141,7 +144,7 @@ func (w *walker) all(volumes []volume) (bad *volume, err error) {
 
 func (w *walker) volume(v *volume) error {
 	if w.query.Scan {
-		if err := v.extend(w.ctx, v.file); err != nil {
+		if err := v.extend(w.ctx, v.file, true, &w.pass); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
+	"slices"
 )
 
 // An index file is a run of parts, each of which can be read without the others:
@@ -19,8 +21,11 @@ import (
 var errIndex = errors.New("unusable index")
 
 const (
-	magic   = 0x58495343 // "CSIX"
-	version = 1
+	magic = 0x58495343 // "CSIX"
+	// version is what is written. Files of the first version, which differ in the hash of request ids alone, are read as they are:
+	// nobody waits for the index of a large record to be made again.
+	version      = 2
+	firstVersion = 1
 
 	requestBuckets = 16
 
@@ -45,6 +50,7 @@ type blob struct{ offset, length, sum uint32 }
 
 // head says what a part covers and where its blobs are.
 type head struct {
+	former bool   // of the first version
 	packed bool   // made from a compressed segment
 	size   uint64 // of the segment file, where packed
 	first  uint64 // row of the segment
@@ -62,6 +68,9 @@ func (h *head) append(b []byte) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, magic)
 	flags := uint32(version) << 8
+	if h.former {
+		flags = firstVersion << 8
+	}
 	if h.packed {
 		flags |= 1
 	}
@@ -94,11 +103,11 @@ func readHead(in io.ReaderAt, offset int64) (*head, error) {
 // parseHead takes untrusted bytes: a checksum keeps out accidents only, so every number is checked.
 func parseHead(b []byte) (*head, error) {
 	le := binary.LittleEndian
-	if len(b) != headSize || le.Uint32(b) != magic || le.Uint32(b[4:])>>8 != version ||
+	if len(b) != headSize || le.Uint32(b) != magic || le.Uint32(b[4:])>>8 != version && le.Uint32(b[4:])>>8 != firstVersion ||
 		le.Uint32(b[headSize-4:]) != crc32.Checksum(b[:headSize-4], castagnoli) {
 		return nil, fmt.Errorf("%w: no head of this version", errIndex)
 	}
-	h := &head{packed: b[4]&1 != 0, size: le.Uint64(b[8:]), first: le.Uint64(b[16:]), end: spot{le.Uint64(b[32:]), le.Uint64(b[40:])},
+	h := &head{former: b[5] == firstVersion, packed: b[4]&1 != 0, size: le.Uint64(b[8:]), first: le.Uint64(b[16:]), end: spot{le.Uint64(b[32:]), le.Uint64(b[40:])},
 		body: le.Uint32(b[48:]), base: int64(le.Uint64(b[52:])), last: int64(le.Uint64(b[60:]))}
 	rows := le.Uint64(b[24:])
 	if rows == 0 || rows > partRows || h.first > 1<<40 || h.body > maxBody || h.end.member > 1<<50 || h.end.skip > 1<<50 {
@@ -117,9 +126,9 @@ func parseHead(b []byte) (*head, error) {
 	return h, nil
 }
 
-// seal makes a part of what was gathered: head and body, ready to be written. end, guard and size say up to where it goes.
-func (b *builder) seal(packed bool, size uint64, end spot, guard [guardSize]byte) (*head, []byte) {
-	h := &head{packed: packed, size: size, first: b.first, rows: uint32(b.rows()), end: end, guard: guard}
+// seal makes a part of what was gathered: head and body. end, guard and size say up to where it goes. b stays as it is, and may go on.
+func (b *builder) seal(packed bool, size uint64, guard [guardSize]byte) (*head, []byte) {
+	h := &head{packed: packed, size: size, first: b.first, rows: uint32(b.rows()), end: b.end, guard: guard}
 	body := make([]byte, 0, 32*b.rows())
 	put := func(i int, write func([]byte) []byte) {
 		from := len(body)
@@ -128,19 +137,20 @@ func (b *builder) seal(packed bool, size uint64, end spot, guard [guardSize]byte
 	}
 	put(blobChunks, func(to []byte) []byte { return appendChunks(to, b.chunks) })
 	put(blobKinds, func(to []byte) []byte { return append(to, b.kinds...) })
-	var offsets []uint32
-	h.base, h.last, offsets = b.span()
-	put(blobTimes, func(to []byte) []byte { return appendTimes(to, offsets) })
+	base, last, known := b.span()
+	h.base, h.last = base, last
+	put(blobTimes, func(to []byte) []byte { return appendTimes(to, b.times, base, known) })
+	buckets := inBuckets(b.hashes)
 	for i := range requestBuckets {
-		put(blobRequest+i, func(to []byte) []byte { return appendBucket(to, b.hashes, uint64(i)) })
+		put(blobRequest+i, func(to []byte) []byte { return append(to, buckets[i]...) })
 	}
 	for c := range columnCount {
-		values, rows := b.columns[c].sorted(c.key)
+		values, renumbered := b.columns[c].sorted(c.key)
 		put(blobWords+int(c), func(to []byte) []byte { return appendWords(to, values) })
-		put(blobColumns+int(c), func(to []byte) []byte { return appendColumn(to, rows, len(values)) })
+		put(blobColumns+int(c), func(to []byte) []byte { return appendColumn(to, b.columns[c].rows, renumbered, len(values)) })
 	}
 	h.body = uint32(len(body))
-	return h, append(h.append(make([]byte, 0, headSize+len(body))), body...)
+	return h, body
 }
 
 func appendChunks(to []byte, chunks []chunk) []byte {
@@ -152,20 +162,46 @@ func appendChunks(to []byte, chunks []chunk) []byte {
 	return to
 }
 
-func appendTimes(to []byte, offsets []uint32) []byte {
-	for _, v := range offsets {
-		to = binary.LittleEndian.AppendUint32(to, v)
+// appendTimes writes each row's distance from the base, in milliseconds; beyond 32 bits it is the highest. The rows before known
+// have the time of that one.
+func appendTimes(to []byte, times []int64, base int64, known int) []byte {
+	to, room := grown(to, 4*len(times))
+	for i, t := range times {
+		switch {
+		case known == len(times):
+			t = base
+		case i < known:
+			t = times[known]
+		}
+		binary.LittleEndian.PutUint32(room[4*i:], uint32(min(t-base, math.MaxUint32)))
 	}
 	return to
 }
 
-func appendBucket(to []byte, hashes []requestRow, bucket uint64) []byte {
+// grown makes to longer by n bytes, and returns these, too.
+func grown(to []byte, n int) (longer, room []byte) {
+	at := len(to)
+	longer = slices.Grow(to, n)[:at+n]
+	return longer, longer[at:]
+}
+
+// inBuckets sorts the hashes by their highest 4 bits, and leaves them in their order otherwise.
+func inBuckets(hashes []requestRow) (buckets [requestBuckets][]byte) {
+	var count, filled [requestBuckets]int
 	for _, v := range hashes {
-		if uint64(v)>>60 == bucket {
-			to = binary.LittleEndian.AppendUint64(to, uint64(v))
-		}
+		count[v>>60]++
 	}
-	return to
+	all, from := make([]byte, 8*len(hashes)), 0
+	for i, n := range count {
+		buckets[i] = all[from : from+8*n]
+		from += 8 * n
+	}
+	for _, v := range hashes {
+		i := v >> 60
+		binary.LittleEndian.PutUint64(buckets[i][filled[i]:], uint64(v))
+		filled[i] += 8
+	}
+	return buckets
 }
 
 // appendWords writes a sorted dictionary: the number of words, where each begins and the last one ends, the words.
@@ -184,13 +220,17 @@ func appendWords(to []byte, values []string) []byte {
 }
 
 // appendColumn writes one byte for each row, or two where there are more than 256 values.
-func appendColumn(to []byte, rows []uint16, values int) []byte {
-	for _, v := range rows {
-		if values <= 256 {
-			to = append(to, byte(v))
-		} else {
-			to = binary.LittleEndian.AppendUint16(to, v)
+func appendColumn(to []byte, rows, renumbered []uint16, values int) []byte {
+	if values > 256 {
+		to, room := grown(to, 2*len(rows))
+		for i, n := range rows {
+			binary.LittleEndian.PutUint16(room[2*i:], renumbered[n])
 		}
+		return to
+	}
+	to, room := grown(to, len(rows))
+	for i, n := range rows {
+		room[i] = byte(renumbered[n])
 	}
 	return to
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 const (
@@ -15,25 +16,29 @@ const (
 	guardSpan = 64
 )
 
-// guardOf digests what ties a part to its segment: of a plain segment the last bytes before end, of a compressed one, which
-// nobody adds to, its length and its last bytes.
-func guardOf(file *os.File, packed bool, end spot) (sum [guardSize]byte, size uint64, err error) {
+// before is what guards rows that end at a spot: of a plain segment the last bytes before it, of a compressed one, which nobody adds
+// to, the last bytes of all.
+func before(file *os.File, packed bool, end spot) ([]byte, error) {
 	upTo := int64(end.member)
 	if packed {
 		info, err := file.Stat()
 		if err != nil {
-			return sum, 0, fmt.Errorf("%w: %w", ErrSource, err)
+			return nil, fmt.Errorf("%w: %w", ErrSource, err)
 		}
 		upTo = info.Size()
-		size = uint64(upTo)
 	}
 	b := make([]byte, min(guardSpan, upTo))
 	if _, err := file.ReadAt(b, upTo-int64(len(b))); err != nil && !errors.Is(err, io.EOF) {
-		return sum, 0, fmt.Errorf("%w: %w", ErrSource, err)
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	full := sha256.Sum256(fmt.Appendf(b, " %d %t", upTo, packed))
+	return b, nil
+}
+
+// digest is the guard of a part: of such bytes, and of where they end.
+func digest(before []byte, upTo uint64, packed bool) (sum [guardSize]byte) {
+	full := sha256.Sum256(fmt.Appendf(slices.Clip(before), " %d %t", upTo, packed))
 	copy(sum[:], full[:])
-	return sum, size, nil
+	return sum
 }
 
 // covers reports whether h still fits the segment that file is.
@@ -41,6 +46,10 @@ func (h *head) covers(f segmentFile, file *os.File) bool {
 	if h.packed != f.gz || h.packed && h.size != uint64(f.size) || !h.packed && h.end.member > uint64(f.size) {
 		return false
 	}
-	sum, _, err := guardOf(file, h.packed, h.end)
-	return err == nil && sum == h.guard
+	upTo := h.end.member
+	if h.packed {
+		upTo = h.size
+	}
+	b, err := before(file, h.packed, h.end)
+	return err == nil && digest(b, upTo, h.packed) == h.guard
 }

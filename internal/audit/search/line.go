@@ -99,16 +99,28 @@ func (l *Line) IP() netip.Addr {
 // tells of removed segments only its kind and time are read. The error wraps
 // ErrLine, and l is then of the kind Unreadable.
 func (l *Line) Parse(line []byte) error {
+	_, err := l.parse(line)
+	return err
+}
+
+// parse is Parse, and says whether the line is spelt as our writer spells it, seq and chain value included.
+func (l *Line) parse(line []byte) (ours bool, err error) {
 	*l = Line{}
-	s := scanner{rest: line}
+	if len(line) > MaxLine {
+		return false, ErrLine
+	}
 	if n := len(line); n > 0 && line[n-1] == '\n' {
-		s.rest = line[:n-1]
+		line = line[:n-1]
 	}
-	if len(line) > MaxLine || !s.object(l) {
-		*l = Line{}
-		return ErrLine
+	if l.quick(line) {
+		return true, nil
 	}
-	return nil
+	*l = Line{}
+	if s := (scanner{rest: line}); s.object(l) {
+		return false, nil
+	}
+	*l = Line{}
+	return false, ErrLine
 }
 
 // settle derives the kind from what was found.

@@ -12,6 +12,7 @@ type part struct {
 	*head
 	at     int64  // offset of its body in the index file
 	memory []byte // the body, where it stands in no file yet
+	spots  []byte // the blob of chunks, where the one of the body tells of the segment before it was compressed; nil: it does not
 }
 
 // asked is a part with what its blobs are read from.
@@ -25,7 +26,9 @@ type asked struct {
 func (p asked) blob(i int) ([]byte, error) {
 	one := p.blobs[i]
 	var b []byte
-	if p.memory != nil {
+	if i == blobChunks && p.spots != nil {
+		b = p.spots
+	} else if p.memory != nil {
 		if uint64(one.offset)+uint64(one.length) > uint64(len(p.memory)) {
 			return nil, fmt.Errorf("%w: blob %d lies outside", errIndex, i)
 		}

@@ -150,6 +150,9 @@ func (p asked) timeSpan(q *Query) (from, to uint32, some bool) {
 func (p asked) chooseRequest(set rowSet, id string, low, high uint32) error {
 	clear(set)
 	wanted := hash([]byte(id))
+	if p.former {
+		wanted = hashFirst([]byte(id))
+	}
 	b, err := p.blob(blobRequest + int(wanted>>60))
 	if err != nil {
 		return err

@@ -15,7 +15,7 @@ func (s *Searcher) save(v *volume, closed bool) {
 	if upTo > 0 && !closed && v.parts[upTo-1].rows < partRows {
 		upTo--
 	}
-	if s.cfg.ReadOnly || upTo <= v.saved || v.fault != nil {
+	if s.cfg.ReadOnly || upTo <= v.saved && !v.stale || v.fault != nil {
 		return
 	}
 	err := v.write(upTo)
@@ -41,30 +41,35 @@ func (v *volume) write(upTo int) error {
 		return errors.Join(fmt.Errorf("write an index file: %w", err), os.Remove(aside.Name()))
 	}
 	v.parts = append(written, v.parts[upTo:]...)
-	v.saved, v.ended = upTo, ended
+	v.saved, v.ended, v.stale = upTo, ended, false
 	return nil
 }
 
 // copyTo returns the parts as they stand in the new file.
 func (v *volume) copyTo(aside *os.File, upTo int) (written []*part, ended int64, err error) {
+	var former *os.File
 	if v.saved > 0 {
-		former, err := openRegular(v.index)
-		if err != nil {
+		if former, err = openRegular(v.index); err != nil {
 			return nil, 0, err
 		}
-		_, err = io.Copy(aside, io.LimitReader(former, v.ended))
-		if err = errors.Join(err, former.Close()); err != nil {
-			return nil, 0, err
-		}
+		defer former.Close()
 	}
-	ended = v.ended
-	written = append(written, v.parts[:v.saved]...)
-	for _, p := range v.parts[v.saved:upTo] {
-		if _, err := aside.Write(append(p.head.append(nil), p.memory...)); err != nil {
+	if former != nil && !v.stale {
+		if _, err := io.Copy(aside, io.LimitReader(former, v.ended)); err != nil {
+			return nil, 0, err
+		}
+		ended, written = v.ended, append(written, v.parts[:v.saved]...)
+	}
+	var b []byte
+	for _, p := range v.parts[len(written):upTo] {
+		if b, err = p.appendBody(p.head.append(b[:0]), former); err != nil {
+			return nil, 0, err
+		}
+		if _, err := aside.Write(b); err != nil {
 			return nil, 0, err
 		}
 		written = append(written, &part{head: p.head, at: ended + int64(headSize)})
-		ended += int64(headSize + len(p.memory))
+		ended += int64(len(b))
 	}
 	return written, ended, nil
 }

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,24 +10,26 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 )
 
 // Config says where the record is and where its index may be kept.
 type Config struct {
-	Dir      string       // the folder with the segments; required
-	Index    string       // the folder of the index; empty: "index" inside Dir. It is made with mode 0700
-	ReadOnly bool         // nothing is written: what has no index file is indexed in memory each time the program runs
-	Log      *slog.Logger // hears of index files that were unusable or cannot be written; required
+	Dir       string       // the folder with the segments; required
+	Index     string       // the folder of the index; empty: "index" inside Dir. It is made with mode 0700
+	ReadOnly  bool         // nothing is written: what has no index file is indexed in memory each time the program runs
+	Log       *slog.Logger // hears of index files that were unusable or cannot be written; required
+	Companion Companion    // hears of the lines that are indexed; nil: nobody does
 }
 
 // Searcher answers questions about one record. Several processes may each have one for the same record: index files are only
-// ever replaced whole. Safe for concurrent use. It holds no file open between calls, so nobody closes it.
+// ever replaced whole. Safe for concurrent use. It holds no file open between calls, so nobody closes it: only while Maintain runs,
+// the segment that is written stays open.
 type Searcher struct {
 	cfg Config
 
 	mu      sync.Mutex // guards all below; held while new lines are indexed
-	volumes []*volume
+	volumes []*volume  // by number
+	pass    pass
 	liars   map[uint64]bool // segments whose index file was found to be false; it is not read again
 }
 
@@ -49,38 +52,21 @@ func Open(cfg Config) (*Searcher, error) {
 	if info, err := os.Lstat(cfg.Index); err == nil && !info.IsDir() {
 		return nil, fmt.Errorf("open search: %s is not a folder", cfg.Index)
 	}
-	return &Searcher{cfg: cfg, liars: map[uint64]bool{}}, nil
+	return &Searcher{cfg: cfg, pass: pass{heard: cfg.Companion}, liars: map[uint64]bool{}}, nil
 }
 
 // Refresh indexes what was added since the last time, and saves what is complete. A segment that cannot be read does not
 // keep the others from it: Page.Unread names it.
 func (s *Searcher) Refresh(ctx context.Context) error {
-	_, err := s.current(ctx)
-	return err
-}
-
-// Maintain refreshes whenever tick gives something, until ctx ends or tick is closed. What fails is logged, and tried again
-// at the next tick. A server runs it with a time.Ticker, so that a question finds little left to be indexed.
-func (s *Searcher) Maintain(ctx context.Context, tick <-chan time.Time) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case _, ok := <-tick:
-			if !ok {
-				return
-			}
-		}
-		if err := s.Refresh(ctx); err != nil && ctx.Err() == nil {
-			s.cfg.Log.Warn("the decision record cannot be indexed", "cause", err.Error())
-		}
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refresh(ctx)
 }
 
 // Rebuild throws every index file away and makes them again. It returns how many lines the record has.
 func (s *Searcher) Rebuild(ctx context.Context) (lines uint64, err error) {
 	s.mu.Lock()
-	s.volumes = nil
+	s.exchange(s.volumes, nil)
 	err = s.clear(func(string) bool { return true })
 	s.mu.Unlock()
 	if err != nil {
@@ -102,47 +88,124 @@ func (s *Searcher) Rebuild(ctx context.Context) (lines uint64, err error) {
 func (s *Searcher) current(ctx context.Context) ([]volume, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	list, err := segments(s.cfg.Dir)
-	if err != nil {
+	if err := s.refresh(ctx); err != nil {
 		return nil, err
-	}
-	former := s.volumes
-	s.volumes = make([]*volume, 0, len(list))
-	for i, f := range list {
-		v := s.volumeOf(former, f)
-		s.volumes = append(s.volumes, v)
-		if err := v.extend(ctx, f); err != nil {
-			s.volumes = former // the context has ended: what there was is still good
-			return nil, err
-		}
-		s.save(v, i < len(list)-1 || f.gz)
-	}
-	if len(list) > 0 && (len(former) == 0 || former[0].file.number < list[0].number) {
-		err = s.clear(func(name string) bool { return name < indexName(list[0].number) })
 	}
 	copies := make([]volume, len(s.volumes))
 	for i, v := range s.volumes {
-		copies[i] = *v
-		copies[i].parts = slices.Clone(v.parts)
+		copies[i] = v.view()
 	}
-	return copies, err
+	return copies, nil
 }
 
-// volumeOf is the volume of f as it was, or a new one with what its index file holds.
-func (s *Searcher) volumeOf(former []*volume, f segmentFile) *volume {
+// refresh looks at every segment. The lock is held.
+func (s *Searcher) refresh(ctx context.Context) error {
+	list, err := segments(s.cfg.Dir)
+	if err != nil {
+		return err
+	}
+	fresh := make([]*volume, 0, len(list))
+	for i, f := range list {
+		v, err := s.extended(ctx, f, i < len(list)-1)
+		if fresh = append(fresh, v); err != nil {
+			s.exchange(fresh, s.volumes) // the context has ended: what there was is still good
+			return err
+		}
+		s.save(v, i < len(list)-1 || v.file.gz)
+	}
+	if len(list) > 0 && (len(s.volumes) == 0 || s.volumes[0].file.number < list[0].number) {
+		err = s.clear(func(name string) bool { return name < indexName(list[0].number) })
+	}
+	s.exchange(s.volumes, fresh)
+	s.ended()
+	return err
+}
+
+// extended is the volume of f with all its lines. Where f was compressed since it was listed, it is that of the compressed segment: the
+// lines behind it are not told before its own. The error is that of the context.
+func (s *Searcher) extended(ctx context.Context, f segmentFile, closed bool) (*volume, error) {
+	v, err := s.volumeOf(ctx, f)
+	if err == nil {
+		err = v.extend(ctx, f, closed, &s.pass)
+	}
+	if err != nil || f.gz || !errors.Is(v.fault, os.ErrNotExist) {
+		return v, err
+	}
+	f.path, f.gz = f.path+".gz", true
+	info, failed := os.Lstat(f.path)
+	if failed != nil {
+		return v, nil
+	}
+	f.size = info.Size()
+	return s.extended(ctx, f, closed)
+}
+
+// exchange lets go of the volumes that are not used any more.
+func (s *Searcher) exchange(former, now []*volume) {
 	for _, v := range former {
-		if v.file.number == f.number && v.file.gz == f.gz && v.file.size <= f.size {
-			return v
+		if !slices.Contains(now, v) {
+			v.drop(&s.pass)
+		}
+	}
+	s.volumes = now
+}
+
+// ended tells the companion that all there is was read.
+func (s *Searcher) ended() {
+	if s.pass.heard != nil {
+		s.pass.heard.Begin()
+		s.pass.heard.End(true)
+	}
+}
+
+// volumeOf is the volume of f as it was, or a new one with what its index file holds. The error is that of the context.
+func (s *Searcher) volumeOf(ctx context.Context, f segmentFile) (*volume, error) {
+	i, found := slices.BinarySearchFunc(s.volumes, f.number, func(v *volume, number uint64) int { return cmp.Compare(v.file.number, number) })
+	if found {
+		v := s.volumes[i]
+		if v.file.gz == f.gz && v.file.size <= f.size && v.holds(f) {
+			return v, nil
+		}
+		if f.gz && !v.file.gz {
+			if ok, err := s.compressed(ctx, v, f); ok || err != nil {
+				return v, err
+			}
 		}
 	}
 	v := &volume{file: f, index: filepath.Join(s.cfg.Index, indexName(f.number))}
 	if s.liars[f.number] {
-		return v
+		return v, nil
 	}
 	if err := v.load(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		s.cfg.Log.Info("an index file is made again", "file", v.index, "cause", err.Error())
 	}
-	return v
+	return v, nil
+}
+
+// compressed makes the volume of a plain segment that of the compressed one. false: it cannot be, and is made anew.
+func (s *Searcher) compressed(ctx context.Context, v *volume, f segmentFile) (bool, error) {
+	if v.held != nil { // lines that were added at the end; its name is gone
+		whole := v.file
+		if info, err := v.held.Stat(); err == nil {
+			whole.size = info.Size()
+		}
+		if err := v.extend(ctx, whole, true, &s.pass); err != nil {
+			return false, err
+		}
+	}
+	if v.close(&s.pass); len(v.parts) == 0 {
+		return false, nil
+	}
+	file, err := openRegular(f.path)
+	if err != nil {
+		return false, nil
+	}
+	defer file.Close()
+	if err := v.translate(f, file); err != nil {
+		s.cfg.Log.Info("the index of a segment that was compressed is made again", "segment", f.number, "cause", err.Error())
+		return false, nil
+	}
+	return true, nil
 }
 
 // forget drops the index of one segment: it lied.
@@ -150,7 +213,7 @@ func (s *Searcher) forget(number uint64, cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cfg.Log.Warn("an index does not fit its segment and is made again", "segment", number, "cause", cause.Error())
-	s.volumes = slices.DeleteFunc(s.volumes, func(v *volume) bool { return v.file.number == number })
+	s.exchange(s.volumes, slices.DeleteFunc(slices.Clone(s.volumes), func(v *volume) bool { return v.file.number == number }))
 	s.liars[number] = true
 	if !s.cfg.ReadOnly {
 		_ = os.Remove(filepath.Join(s.cfg.Index, indexName(number)))

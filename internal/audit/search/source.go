@@ -33,18 +33,28 @@ func segments(dir string) ([]segmentFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list segments: %w", err)
 	}
-	var list []segmentFile
+	return listed(dir, entries), nil
+}
+
+// listed are the segments among what dir had when it was read.
+func listed(dir string, entries []os.DirEntry) (list []segmentFile) {
 	for _, entry := range entries {
 		m := segmentName.FindStringSubmatch(entry.Name())
 		if m == nil || !entry.Type().IsRegular() {
 			continue
 		}
+		f := segmentFile{path: filepath.Join(dir, entry.Name()), gz: m[2] != ""}
+		f.number, _ = strconv.ParseUint(m[1], 10, 40)
 		info, err := entry.Info()
+		if err != nil && !f.gz { // compressed since: without it here, lines behind it would be told before its own
+			f.path, f.gz = f.path+".gz", true
+			info, err = os.Lstat(f.path)
+		}
 		if err != nil {
 			continue // removed since
 		}
-		number, _ := strconv.ParseUint(m[1], 10, 40)
-		list = append(list, segmentFile{number: number, path: filepath.Join(dir, entry.Name()), gz: m[2] != "", size: info.Size()})
+		f.size = info.Size()
+		list = append(list, f)
 	}
 	slices.SortFunc(list, func(a, b segmentFile) int {
 		if a.number != b.number {
@@ -52,7 +62,7 @@ func segments(dir string) ([]segmentFile, error) {
 		}
 		return len(a.path) - len(b.path)
 	})
-	return slices.CompactFunc(list, func(a, b segmentFile) bool { return a.number == b.number }), nil
+	return slices.CompactFunc(list, func(a, b segmentFile) bool { return a.number == b.number })
 }
 
 // spot is where bytes of a segment are found: of a plain one, at the offset member (skip is 0); of a compressed one, skip
@@ -67,25 +77,21 @@ type input interface {
 	io.Reader
 	// here is the spot of the next byte, and whether a gzip member begins with it.
 	here() (at spot, fresh bool)
+	// behind is the spot n bytes behind another one, in the same gzip member.
+	behind(at spot, n uint64) spot
 }
 
-// openInput reads f from at. The closer closes the file.
-func openInput(f segmentFile, at spot) (input, io.Closer, error) {
-	file, err := openRegular(f.path)
-	if err != nil {
-		return nil, nil, err
+// newInput reads a segment from at.
+func newInput(file *os.File, packed bool, at spot) (input, error) {
+	if !packed {
+		return &plainInput{file: file, at: at.member}, nil
 	}
-	if _, err := file.Seek(int64(at.member), io.SeekStart); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrSource, err), file.Close())
-	}
-	if !f.gz {
-		return &plainInput{file: bufio.NewReaderSize(file, 2*chunkSize), at: at.member}, file, nil
-	}
-	in := &packedInput{file: &counted{in: bufio.NewReaderSize(file, 1<<16), at: at.member}, begun: at.member}
+	under := &counted{in: io.NewSectionReader(file, int64(at.member), 1<<50), at: at.member}
+	in := &packedInput{file: under, ahead: bufio.NewReaderSize(under, 1<<16), begun: at.member}
 	if err := in.advance(at.skip); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("%w: %w", ErrSource, err), file.Close())
+		return nil, fmt.Errorf("%w: %w", ErrSource, err)
 	}
-	return in, file, nil
+	return in, nil
 }
 
 // openRegular opens a file for reading that is no link, device or pipe.
@@ -105,39 +111,54 @@ func openRegular(path string) (*os.File, error) {
 }
 
 type plainInput struct {
-	file *bufio.Reader
+	file io.ReaderAt
 	at   uint64
 }
 
 func (p *plainInput) Read(b []byte) (int, error) {
-	n, err := p.file.Read(b)
+	n, err := p.file.ReadAt(b, int64(p.at))
 	p.at += uint64(n)
 	return n, err
 }
 
 func (p *plainInput) here() (spot, bool) { return spot{member: p.at}, false }
 
+func (p *plainInput) behind(at spot, n uint64) spot { return spot{member: at.member + n} }
+
 // packedInput reads gzip member by member; one read never crosses into the next.
 type packedInput struct {
 	file  *counted
-	zip   *gzip.Reader // nil before the first member
-	begun uint64       // offset of the member that is being read
-	skip  uint64       // bytes of it that have been read
-	ended bool         // the member is read, the next one not begun
+	ahead *bufio.Reader // of file; gzip takes single bytes from it, and so no more than its own
+	zip   *gzip.Reader  // nil before the first member
+	begun uint64        // offset of the member that is being read
+	skip  uint64        // bytes of it that have been read
+	ended bool          // the member is read, the next one not begun
 }
+
+// offset is where in the file gzip stands.
+func (p *packedInput) offset() uint64 { return p.file.at - uint64(p.ahead.Buffered()) }
 
 func (p *packedInput) here() (spot, bool) {
 	if p.ended {
-		return spot{member: p.file.at}, true
+		return spot{member: p.offset()}, true
 	}
 	return spot{member: p.begun, skip: p.skip}, p.skip == 0
 }
 
-func (p *packedInput) Read(b []byte) (int, error) {
+func (p *packedInput) behind(at spot, n uint64) spot {
+	return spot{member: at.member, skip: at.skip + n}
+}
+
+// Read fills b as far as the member goes.
+func (p *packedInput) Read(b []byte) (n int, err error) {
 	if err := p.member(); err != nil {
 		return 0, err
 	}
-	n, err := p.zip.Read(b)
+	for n < len(b) && err == nil {
+		var m int
+		m, err = p.zip.Read(b[n:])
+		n += m
+	}
 	p.skip += uint64(n)
 	if errors.Is(err, io.EOF) {
 		p.ended, err = true, nil
@@ -149,10 +170,10 @@ func (p *packedInput) Read(b []byte) (int, error) {
 func (p *packedInput) member() (err error) {
 	switch {
 	case p.zip == nil:
-		p.zip, err = gzip.NewReader(p.file)
+		p.zip, err = gzip.NewReader(p.ahead)
 	case p.ended:
-		p.begun, p.skip = p.file.at, 0
-		err = p.zip.Reset(p.file)
+		p.begun, p.skip = p.offset(), 0
+		err = p.zip.Reset(p.ahead)
 	default:
 		return nil
 	}
@@ -169,9 +190,9 @@ func (p *packedInput) advance(n uint64) error {
 	return err
 }
 
-// counted counts what was taken from the file; it gives single bytes, so that gzip takes no more than its own.
+// counted counts what was taken from the file.
 type counted struct {
-	in *bufio.Reader
+	in io.Reader
 	at uint64
 }
 
@@ -179,12 +200,4 @@ func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.in.Read(b)
 	c.at += uint64(n)
 	return n, err
-}
-
-func (c *counted) ReadByte() (byte, error) {
-	b, err := c.in.ReadByte()
-	if err == nil {
-		c.at++
-	}
-	return b, err
 }

@@ -61,6 +61,11 @@ func (w *Writer) add(body []byte) {
 		w.lost.Add(1)
 		return
 	}
+	w.chain(body)
+}
+
+// chain chains one open body behind the last line, whatever room the segment has.
+func (w *Writer) chain(body []byte) {
 	o := w.last
 	o.tail, o.chain = w.link.seal(o.tail, body, o.seq+1, &o.chain)
 	o.seq++

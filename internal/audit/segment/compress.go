@@ -1,15 +1,10 @@
 package segment
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	fastzip "github.com/klauspost/compress/gzip"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"os"
@@ -18,28 +13,24 @@ import (
 	"countersign.dev/internal/faultfile"
 )
 
-const (
-	// memberSize is how many plain bytes one gzip member holds, up to the end of a line: a reader that has noted where the
-	// members begin can start at any of them.
-	memberSize = 64 << 10
-	zipName    = "gzip.tmp"
-)
+const zipName = "gzip.tmp"
+
+// errStale says that a compressed file does not hold what it has to.
+var errStale = errors.New("the compressed file differs from the plain one")
 
 // compress puts a compressed file in the place of a closed segment's plain one. There is a whole copy at every instant: the
-// compressed one is written under another name, synced, read back and compared; then it gets its name, and only when that is
-// durable the plain one goes. A compressed file that is there already, left by a crash, is compared in the same way.
+// compressed one is written under another name, each member unpacked and compared with the plain bytes before it is written, synced,
+// and read back; then it gets its name, and only when that is durable the plain one goes. A compressed file that is there
+// already, left by a crash, is unpacked and compared with the plain one, byte by byte.
 func (w *Writer) compress(ctx context.Context, s Segment) error {
 	path := filepath.Join(w.cfg.Dir, Name(s.Number))
-	aside := filepath.Join(w.cfg.Dir, zipName)
 	err := errStale
 	if s.Gzip {
 		err = w.same(ctx, path, path+".gz")
 	}
 	if errors.Is(err, errStale) {
+		aside := filepath.Join(w.cfg.Dir, zipName)
 		err = w.deflate(ctx, path, aside)
-		if err == nil {
-			err = w.same(ctx, path, aside)
-		}
 		if err == nil {
 			err = w.cfg.FS.Rename(aside, path+".gz")
 		}
@@ -57,7 +48,8 @@ func (w *Writer) compress(ctx context.Context, s Segment) error {
 	return w.cfg.FS.SyncDir(w.cfg.Dir)
 }
 
-// deflate writes a compressed copy.
+// deflate makes a compressed copy that is durable and was read back. Where it fails, no part of one is left: a full disk gets
+// its room back.
 func (w *Writer) deflate(ctx context.Context, from, to string) error {
 	if err := w.cfg.FS.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -71,99 +63,86 @@ func (w *Writer) deflate(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	buffered := bufio.NewWriterSize(io.NewOffsetWriter(out, 0), 64<<10)
-	err = deflateMembers(ctx, buffered, in)
-	if err == nil {
-		err = buffered.Flush()
-	}
+	copied, err := packAll(ctx, out, in)
 	if err == nil {
 		err = out.Sync()
 	}
-	if err = errors.Join(err, out.Close()); err != nil {
-		err = errors.Join(err, w.cfg.FS.Remove(to)) // a full disk gets its room back
+	err = errors.Join(err, out.Close())
+	if err == nil {
+		err = w.reread(ctx, to, copied)
+	}
+	if err != nil {
+		err = errors.Join(err, w.cfg.FS.Remove(to))
 	}
 	return err
 }
 
-// deflateMembers writes members that each end with a line.
-func deflateMembers(ctx context.Context, out io.Writer, in io.Reader) error {
-	z, err := fastzip.NewWriterLevel(out, fastzip.BestSpeed)
+// digest is what is remembered of bytes until they are read back: 64 bits with a secret of this process, at the speed of memory. It is
+// there against a disk's mistakes; whoever can write into the folder is not held up by any sum.
+type digest struct{ maphash.Hash }
+
+// packAll writes the members of all of in, and returns the digest of what it wrote.
+func packAll(ctx context.Context, out io.WriterAt, in faultfile.File) (*digest, error) {
+	p, err := newPacker(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	buffer, held := make([]byte, memberSize+MaxLine), 0
+	copied, at := &digest{}, int64(0)
 	for {
-		n, err := io.ReadFull(in, buffer[held:])
-		held += n
-		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
-		if err != nil && !last {
-			return err
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
-		for held > 0 {
-			cut := bytes.LastIndexByte(buffer[:min(memberSize, held)], '\n') + 1
-			if cut == 0 || last && held <= memberSize {
-				cut = min(memberSize, held)
-			}
-			if !last && held < memberSize {
-				break
-			}
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			z.Reset(out)
-			if _, err := z.Write(buffer[:cut]); err != nil {
-				return err
-			}
-			if err := z.Close(); err != nil {
-				return err
-			}
-			held = copy(buffer, buffer[cut:held])
+		batch, err := p.next()
+		if errors.Is(err, io.EOF) {
+			return copied, p.all(in)
 		}
-		if last {
-			return nil
+		if err != nil {
+			return nil, err
 		}
+		_, _ = copied.Write(batch)
+		if _, err := out.WriteAt(batch, at); err != nil {
+			return nil, err
+		}
+		at += int64(len(batch))
 	}
 }
 
-// errStale says that a compressed file does not hold what the plain one holds.
-var errStale = errors.New("the compressed file differs")
+// all sees that a member was made of every byte of a file.
+func (p *packer) all(in faultfile.File) error {
+	info, err := in.Stat()
+	if err == nil && info.Size() != p.done {
+		err = fmt.Errorf("%w: %d of %d bytes were read", errStale, p.done, info.Size())
+	}
+	return err
+}
 
-// same proves that a compressed file holds what the plain one holds.
-func (w *Writer) same(ctx context.Context, path, zipped string) error {
-	want, err := sumOf(ctx, w.cfg.FS, path, false)
+// reread proves that a file holds the bytes that were written into it.
+func (w *Writer) reread(ctx context.Context, path string, copied *digest) error {
+	f, err := w.cfg.FS.OpenFile(path, os.O_RDONLY, 0)
 	if err != nil {
 		return err
 	}
-	got, err := sumOf(ctx, w.cfg.FS, zipped, true)
-	if err != nil || got != want {
-		return errors.Join(errStale, err, ctx.Err())
+	defer f.Close()
+	var got digest
+	got.SetSeed(copied.Seed())
+	if _, err := io.CopyBuffer(&got, &cancelled{ctx, f}, make([]byte, pieceSize)); err != nil {
+		return fmt.Errorf("read back: %w", err)
+	}
+	if got.Sum64() != copied.Sum64() {
+		return fmt.Errorf("read back: %w: it is not what was written", errStale)
 	}
 	return nil
 }
 
-func sumOf(ctx context.Context, fsys faultfile.FS, path string, zipped bool) (sum [32]byte, err error) {
-	f, err := fsys.OpenFile(path, os.O_RDONLY, 0)
-	if err != nil {
-		return sum, err
+// cancelled reads until its context ends.
+type cancelled struct {
+	ctx  context.Context
+	file faultfile.File
+}
+
+func (c *cancelled) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
 	}
-	defer f.Close()
-	var in io.Reader = f
-	if zipped {
-		if in, err = gzip.NewReader(f); err != nil {
-			return sum, err
-		}
-	}
-	h := sha256.New()
-	for {
-		if err := ctx.Err(); err != nil {
-			return sum, err
-		}
-		n, err := io.CopyN(h, in, mib)
-		if errors.Is(err, io.EOF) {
-			return [32]byte(h.Sum(nil)), nil
-		}
-		if err != nil || n == 0 {
-			return sum, err
-		}
-	}
+	return c.file.Read(p)
 }

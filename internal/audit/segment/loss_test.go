@@ -120,7 +120,9 @@ func (p *teller) live(l life) error {
 		for _, step := range l.steps {
 			p.act(w, step)
 		}
-		p.end(w, l)
+		if err := p.end(w, l); err != nil {
+			return err
+		}
 	}
 	p.disk.Restore(faultfile.Loss{
 		Bytes: func(unsynced int) (int, int) {
@@ -133,14 +135,17 @@ func (p *teller) live(l life) error {
 }
 
 // end ends the writer before the power goes, or lets the power go while it writes.
-func (p *teller) end(w *segment.Writer, l life) {
+func (p *teller) end(w *segment.Writer, l life) error {
 	if l.closed {
 		_ = w.Close()
 	} else if l.killed && !p.disk.Dark() {
 		p.disk.Kill()
-		if again, err := segment.Open(p.cfg); err == nil {
+		again, err := segment.Open(p.cfg)
+		if err == nil {
 			p.heads = append(p.heads, again.Head())
 			defer again.Close()
+		} else if !p.disk.Dark() {
+			return fmt.Errorf("open after a kill: %w", err)
 		}
 	}
 	p.disk.CutPowerAfter(0)
@@ -148,6 +153,7 @@ func (p *teller) end(w *segment.Writer, l life) {
 	if !l.closed {
 		_ = w.Close()
 	}
+	return nil
 }
 
 // judge opens the record once more and looks whether everything that was promised is there, and the chain is whole.

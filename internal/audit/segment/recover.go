@@ -253,9 +253,11 @@ func (w *Writer) tellTorn(e end) error {
 	return nil
 }
 
+// tellGap adds a gap line at once, though the segment be full: it tells of the lines beside it. And the record that is being opened
+// must neither close the file under the hands of who opens it, nor wait for a disk that fails.
 func (w *Writer) tellGap(gap Gap) {
 	gap.At = w.cfg.Now()
-	w.add(gap.body(nil))
+	w.chain(gap.body(nil))
 	w.gaps.Add(1)
 }
 

@@ -109,6 +109,40 @@ func TestACrashIsTold(t *testing.T) {
 	}
 }
 
+// TestARunThatEndedWithAFullSegmentIsToldThere: the process was killed when the segment had no room left, not even for the line that tells
+// of it. It opens all the same, with that line in the full segment, and goes on in the next one.
+func TestARunThatEndedWithAFullSegmentIsToldThere(t *testing.T) {
+	full := config(nil)
+	full.Dir = filepath.Join(t.TempDir(), "decisions")
+	w := open(t, full)
+	fill(w, 30)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole := slurp(t, filepath.Join(full.Dir, segment.Name(1)))
+	full.MaxSize = int64(len(whole))
+	for name, torn := range map[string]string{"killed": "", "torn": "half a line"} {
+		cfg := full
+		cfg.Dir = filepath.Join(t.TempDir(), "decisions")
+		if err := os.Mkdir(cfg.Dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(cfg.Dir, segment.Name(1)), append(bytes.Clone(whole), torn...))
+		put(t, filepath.Join(cfg.Dir, "running"), nil)
+		write(t, cfg, "after")
+		report, err := segment.Verify(cfg.Dir, nil)
+		if err != nil || !report.OK() || len(report.Gaps) != 1 || !report.Gaps[0].Crash || report.Gaps[0].Torn != int64(len(torn)) {
+			t.Errorf("%s: %+v, %v", name, report, err)
+		}
+		if segments, err := segment.Segments(nil, cfg.Dir); err != nil || len(segments) != 2 {
+			t.Errorf("%s: %d segments, %v", name, len(segments), err)
+		}
+		if got := storyOf(t, cfg); !strings.HasSuffix(got, " gap header after") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
 // TestAHoleInTheMiddleIsNoTornEnd: a crash can leave zeros where the last seconds should be, not anywhere.
 func TestAHoleInTheMiddleIsNoTornEnd(t *testing.T) {
 	cfg := config(nil)

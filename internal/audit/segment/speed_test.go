@@ -5,6 +5,7 @@ package segment_test
 import (
 	"context"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -115,4 +116,42 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 	b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
+// BenchmarkCompress compresses a closed segment of 32 MiB, whose lines differ as those of many callers do.
+func BenchmarkCompress(b *testing.B) {
+	cfg := onDisk(b, segment.Buffered)
+	cfg.MaxSize = 32 << 20
+	w := open(b, cfg)
+	d, lines := usual, 0
+	for ; w.Counters().Rotations == 0; lines++ {
+		d.RequestID, d.Path, d.Query = noise(lines, 32), "/api/v1/cards/"+noise(lines%5000, 8)+"/transactions", "from=2026-11-01&n="+noise(lines, 4)
+		d.Partner, d.Credential = "ptn_"+noise(lines%1000, 16), "crd_"+noise(lines%1000+1000, 16)
+		d.Time, d.Duration = d.Time.Add(47*time.Microsecond), time.Duration(lines%3000)*time.Microsecond
+		w.Record(&d)
+		for w.Counters().Queue > 4<<20 {
+			time.Sleep(100 * time.Microsecond)
+		}
+	}
+	if err := w.Close(); err != nil {
+		b.Fatal(err)
+	}
+	path := filepath.Join(cfg.Dir, segment.Name(1))
+	plain, used := slurp(b, path), time.Duration(0)
+	b.SetBytes(int64(len(plain)))
+	for b.Loop() {
+		b.StopTimer()
+		put(b, path, plain)
+		b.StartTimer()
+		before := cpu(b)
+		if err := segment.CompressSegment(b.Context(), nil, cfg.Dir, 1); err != nil {
+			b.Fatal(err)
+		}
+		used += cpu(b) - before
+		if err := os.Remove(path + ".gz"); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(used.Nanoseconds())/float64(b.N)/float64(lines), "cpu-ns/line")
+	b.ReportMetric(float64(len(plain))*float64(b.N)/used.Seconds()/1e6, "MB/cpu-s")
 }

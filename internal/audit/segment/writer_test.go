@@ -160,7 +160,7 @@ func TestRule33AQueryIsKeptAsADigest(t *testing.T) {
 			if err := json.Unmarshal([]byte(text), &said); err != nil {
 				t.Fatal(err)
 			}
-			if plain := queries == segment.Plain; strings.Contains(text, "4111") != (plain && n < 3) || (said.Digest != "") != (!plain && n < 3) {
+			if plain := queries == segment.Plain; strings.Contains(text, "card=4111") != (plain && n < 3) || (said.Digest != "") != (!plain && n < 3) {
 				t.Errorf("queries %q: %s", queries, text)
 			}
 			if said.Digest != "" {

@@ -55,7 +55,7 @@ func (out *Derivation) found(address netip.Addr, why string) {
 func (out *Derivation) Explain() string {
 	var b strings.Builder
 	if out.Peer.IsValid() {
-		fmt.Fprintf(&b, "connection from %s: %s\n", out.Peer, standing(len(out.Hops) > 0 || out.Why == whySilent))
+		write(&b, "connection from ", out.Peer.String(), ": ", standing(len(out.Hops) > 0 || out.Why == whySilent), "\n")
 	}
 	for i, hop := range out.Hops {
 		if !hop.Address.IsValid() {
@@ -66,13 +66,19 @@ func (out *Derivation) Explain() string {
 	}
 	switch {
 	case out.Known:
-		fmt.Fprintf(&b, "client address %s: %s\n", out.Address, out.Why)
+		write(&b, "client address ", out.Address.String(), ": ", out.Why, "\n")
 	case out.Why == "":
 		b.WriteString("client address unknown: nothing has been derived\n")
 	default:
-		fmt.Fprintf(&b, "client address %s\n", out.Why)
+		write(&b, "client address ", out.Why, "\n")
 	}
 	return b.String()
+}
+
+func write(b *strings.Builder, parts ...string) {
+	for _, part := range parts {
+		b.WriteString(part)
+	}
 }
 
 func standing(trusted bool) string {

@@ -161,10 +161,10 @@ func TestRevocationPreviewStandsBeforeTheButton(t *testing.T) {
 		{Name: "one", Environment: "sandbox", Revision: told, State: registry.NodeCurrent, At: now, StopsAt: now.Add(time.Minute), Took: 7 * time.Millisecond},
 		{Name: "two", Environment: "sandbox", Revision: 1, State: registry.NodeSilent, At: now.Add(-time.Minute), Silence: time.Minute, ReadAge: time.Minute, StopsAt: now.Add(14 * time.Minute), Took: -1},
 		{Name: "three", Environment: "sandbox", Revision: 1, State: registry.NodeStopped, At: now.Add(-time.Hour), Silence: time.Hour, ReadAge: time.Hour, StopsAt: now.Add(-time.Minute), Took: -1},
-		{Name: "four", Environment: "production", Revision: 1, At: now, Took: -1},
+		{Name: "node-4", Environment: "production", Revision: 1, At: now, Took: -1},
 	}
 	f.submit().followed().want(200).says("Not every server has confirmed it yet", "one in force after 7 ms", "two not confirmed: it is silent 1 minute ago",
-		"at the latest", "three decides nothing: it has stopped by itself").silent("four")
+		"at the latest", "three decides nothing: it has stopped by itself").silent("node-4")
 	w.nodes = append(w.nodes[:1], w.nodes[2])
 	f.submit().followed().want(200).says("Every server has confirmed that it refuses it", "one in force after 7 ms")
 	w.get("operator", here+"?revision=1").want(200).says("Which server refuses it already")

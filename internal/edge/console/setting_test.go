@@ -238,10 +238,10 @@ func TestNodesAreShownWithTheirLag(t *testing.T) {
 	w.must(err)
 	w.nodes = []admin.Node{{Name: "one", Environment: "sandbox", Revision: revision, At: w.clock.now()}, {Name: "two",
 		Environment: "sandbox", Revision: revision - 2, At: w.clock.now()},
-		{Name: "three", Environment: "production", Revision: revision, At: w.clock.now().Add(-time.Hour)}}
-	w.get("viewer", "/console/nodes").want(200).says("one sandbox up to date", "two sandbox behind", "three production silent",
+		{Name: "node-3", Environment: "production", Revision: revision, At: w.clock.now().Add(-time.Hour)}}
+	w.get("viewer", "/console/nodes").want(200).says("one sandbox up to date", "two sandbox behind", "node-3 production silent",
 		"1 h ago")
-	w.get("sandbox", "/console/nodes").want(200).silent("three")
+	w.get("sandbox", "/console/nodes").want(200).silent("node-3")
 	w.get("viewer", "/console/settings/webhook-sources").want(200).says("198.51.100.0/28")
 }
 

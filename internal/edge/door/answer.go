@@ -1,9 +1,7 @@
 package door
 
 import (
-	"net/http"
 	"net/netip"
-	"strconv"
 	"time"
 
 	"countersign.dev/internal/access"
@@ -89,14 +87,4 @@ func (a *Answer) End(status int, written int64) {
 	hops := a.derivation.Hops[:0]
 	*a = Answer{derivation: clientip.Derivation{Hops: hops}}
 	d.answers.Put(a)
-}
-
-// Apply puts the fields of a into h, with Content-Length where the request was not let in.
-func (a *Answer) Apply(h http.Header) {
-	for _, f := range a.Header {
-		h[f.Name] = []string{f.Value}
-	}
-	if !a.Allowed && a.Status != http.StatusNoContent {
-		h["Content-Length"] = []string{strconv.Itoa(len(a.Body))}
-	}
 }

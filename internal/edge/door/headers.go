@@ -27,28 +27,21 @@ func (a *Answer) Identity() []problem.Field {
 	return a.identity[:]
 }
 
-// AppendRemove appends the names of the request's fields that must not arrive upstream: credentials, the identity name space,
-// method overrides and names that other programs fold into names that they trust. Forwarding headers are not among them, which
-// the gateway removes too: the proxy sets its own, so that they are AppendClaims'. Connection options, framing and Host are the
-// proxy's own business.
+// AppendRemove appends the names of the request's fields that must not arrive upstream: credentials, the identity name space, method
+// overrides, names that other programs fold into names that they trust, and what claims an address, a country or another target
+// (clientip.IsForwardingHeader): the proxy sets its own. Connection options, framing and Host are the proxy's own business.
 func (a *Answer) AppendRemove(to []string) []string {
 	for name := range a.q.Header {
-		if a.door.credentials[name] || passage.IsIdentity(name) || passage.IsOverride(name) || !access.IsPlainName(name) || strings.HasPrefix(name, "Proxy-") {
+		if proxys := strings.HasPrefix(name, "Proxy-"); proxys || !a.door.credentials.Passes(name) && a.ends(name) {
 			to = append(to, name)
 		}
 	}
 	return to
 }
 
-// AppendClaims appends the names of the request's fields that claim an address, a country, or another target
-// (clientip.IsForwardingHeader), which the gateway does not forward.
-func (a *Answer) AppendClaims(to []string) []string {
-	for name := range a.q.Header {
-		if clientip.IsForwardingHeader(name) {
-			to = append(to, name)
-		}
-	}
-	return to
+// ends reports whether a field that does not pass is the caller's to lose, and not one that its proxy has used up.
+func (a *Answer) ends(name string) bool {
+	return a.door.credentials.Has(name) || passage.IsIdentity(name) || passage.IsOverride(name) || !access.IsPlainName(name) || clientip.IsForwardingHeader(name)
 }
 
 // Clean copies into out what of the caller's header a holder may forward, as the gateway does, and sets the identity of an
@@ -67,10 +60,5 @@ func (a *Answer) Clean(out http.Header) {
 // CredentialHeaders are the canonical names of the headers that carry credentials in the door's environment, sorted: what a
 // proxy with a fixed list has to remove (security rule 33). Each call returns a new slice.
 func (d *Door) CredentialHeaders() []string {
-	names := make([]string, 0, len(d.credentials))
-	for name := range d.credentials {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	return d.credentials.Names()
 }

@@ -18,9 +18,19 @@ type check struct {
 	values  []string
 	remove  []string
 	partial string // what the proxy says of the body: "true", "false"; empty: nothing
+
+	spellings map[string]string // names in lower case, and in canonical form: the first ones that came
 }
 
-func newCheck() *check { return &check{header: make(http.Header, 24)} }
+// Bounds of what is remembered of names, whoever chose them.
+const (
+	maxSpellings = 64
+	maxSpelling  = 64
+)
+
+func newCheck() *check {
+	return &check{header: make(http.Header, 24), spellings: make(map[string]string, maxSpellings)}
+}
 
 func (c *check) reset() {
 	c.message.reset()
@@ -71,12 +81,16 @@ func (k *Checker) translate(c *check) string {
 }
 
 // texts copies what is needed of the message's text into one string, in the order of cut: method, path, host, and name and value
-// of each header. One allocation serves for all of them; the message itself is given back when the answer is written.
+// of each header; of pseudo headers and those whose names are remembered, the value. One allocation serves for all of them; the message itself is given back when the answer is written.
 func (c *check) texts() string {
 	m := &c.message
 	size := len(m.method) + len(m.path) + len(m.host)
 	for i := range m.fields {
-		size += len(m.fields[i].name) + len(m.fields[i].value)
+		f := &m.fields[i]
+		if f.known = c.spellings[string(f.name)]; f.known == "" && !f.pseudo() {
+			size += len(f.name)
+		}
+		size += len(f.value)
 	}
 	var b strings.Builder
 	b.Grow(size)
@@ -84,8 +98,11 @@ func (c *check) texts() string {
 	b.Write(m.path)
 	b.Write(m.host)
 	for i := range m.fields {
-		canonical(&b, m.fields[i].name)
-		b.Write(m.fields[i].value)
+		f := &m.fields[i]
+		if f.known == "" && !f.pseudo() {
+			canonical(&b, f.name)
+		}
+		b.Write(f.value)
 	}
 	text := b.String()
 	q := &c.request
@@ -130,8 +147,10 @@ func (k *Checker) fill(c *check, text string) string {
 		if m.raw && f.hasValue { // only key and raw_value are set there, says the protocol
 			return faultHeaders
 		}
-		var name, value string
-		name, text = cut(text, len(f.name))
+		name, value := f.known, ""
+		if name == "" && !f.pseudo() {
+			name, text = cut(text, len(f.name))
+		}
 		value, text = cut(text, len(f.value))
 		var fault string
 		switch string(f.name) {
@@ -174,12 +193,12 @@ func again(seen *bool, same bool) string {
 // add puts one field of the caller's into the header.
 func (k *Checker) add(c *check, f *field, name, value string) string {
 	switch {
-	case f.name[0] == ':': // :scheme, :protocol and what may come: not the caller's headers
+	case f.pseudo(): // :scheme, :protocol and what may come: not the caller's headers
 		if string(f.name) == ":protocol" {
 			c.request.Upgrade = true // RFC 8441
 		}
 		return ""
-	case bytes.ContainsFunc(f.name, func(r rune) bool { return 'A' <= r && r <= 'Z' }):
+	case f.known == "" && bytes.ContainsFunc(f.name, func(r rune) bool { return 'A' <= r && r <= 'Z' }):
 		return faultName
 	case c.message.mended && k.covered[name] && mended(value):
 		return faultMended
@@ -194,6 +213,9 @@ func (k *Checker) add(c *check, f *field, name, value string) string {
 	c.values = append(c.values, value)
 	n := len(c.values)
 	c.header[name] = c.values[n-1 : n : n]
+	if f.known == "" && len(c.spellings) < maxSpellings && len(name) <= maxSpelling {
+		c.spellings[string(f.name)] = strings.Clone(name) // which is part of all that this check says
+	}
 	return ""
 }
 

@@ -20,6 +20,8 @@ type Config struct {
 	// Proxies may ask; anybody else is refused with access.UnknownProxy before a byte of the message is read. Empty: nobody may
 	// over a network. Whoever can open a Unix socket may ask on it.
 	Proxies []netip.Prefix
+	// Socket: checks over HTTP come over a Unix socket, where nobody has an address. Over gRPC the connection itself shows it.
+	Socket bool
 	// Secret must be in the header Countersign-Door-Secret of every check, or in its metadata. Empty: none is asked for.
 	Secret []byte
 	// Buffered: the filter's with_request_body is set on every route, so that a request without a body in its check has none.
@@ -47,10 +49,11 @@ type Config struct {
 // Checker answers checks of one environment. Safe for concurrent use. It never changes and has nothing to close: whoever serves
 // with other settings makes another one, and each check has one from its beginning to its end.
 type Checker struct {
-	cfg     Config
-	covered map[string]bool
-	checks  sync.Pool // of *check
-	keys    certificateKeys
+	cfg      Config
+	covered  map[string]bool
+	checks   sync.Pool // of *check
+	overHTTP sync.Pool // of *httpCheck
+	keys     certificateKeys
 }
 
 // New checks cfg.
@@ -77,6 +80,7 @@ func New(cfg Config) (*Checker, error) {
 		c.covered[name] = true
 	}
 	c.checks.New = func() any { return newCheck() }
+	c.overHTTP.New = func() any { return new(httpCheck) }
 	return c, nil
 }
 

@@ -1,5 +1,11 @@
 package extauthz
 
+import (
+	"net/http"
+
+	"countersign.dev/internal/edge/door"
+)
+
 // HTTPStatus is what a status becomes on its way to the filter.
 var HTTPStatus = httpStatus
 
@@ -24,4 +30,4 @@ func Parse(b []byte) (Parsed, string) {
 }
 
 // Write answers the HTTP form.
-var Write = (*Checker).write
+func Write(k *Checker, w http.ResponseWriter, a *door.Answer) { k.write(w, new(httpCheck), a) }

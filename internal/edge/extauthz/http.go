@@ -1,18 +1,14 @@
 package extauthz
 
 import (
-	"errors"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/edge/door"
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // The headers of the HTTP form, in canonical form. The filter drops a caller's own of the first name.
@@ -22,6 +18,24 @@ const (
 	headerPeer    = "X-Original-Peer" // the other end of the caller's connection; the filter puts it in the place of a caller's own
 )
 
+// httpCheck is one check over HTTP on its way to an answer. It is taken from a pool and goes back when the answer is written.
+type httpCheck struct {
+	request door.Request
+	body    bodyReader
+	head    fields.List // of the answer
+	remove  []string
+	text    []byte
+}
+
+// done gives everything back.
+func (c *httpCheck) done(k *Checker) {
+	c.body.release()
+	clear(c.head)
+	clear(c.remove)
+	*c = httpCheck{head: c.head[:0], remove: c.remove[:0], text: c.text[:0]}
+	k.overHTTP.Put(c)
+}
+
 // ServeHTTP answers the HTTP form of the filter, in which the check request is the caller's request itself: its method, its
 // target, its headers, and as much of its body as the filter has buffered. 200 lets it in; every other status is the answer to
 // the caller, but for those of 500 and above, in the place of which the filter puts its own (status_on_error).
@@ -29,36 +43,34 @@ const (
 // The connection is the proxy's; the other end of the caller's stands in X-Original-Peer, which the filter's configuration adds, and
 // the derivation goes on from there. No certificate of a caller is taken from this form.
 func (k *Checker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	proxy, socket := askedBy(r)
-	q := door.Request{Proxy: proxy}
+	c := k.overHTTP.Get().(*httpCheck)
+	defer c.done(k)
+	q := &c.request
+	q.Proxy = k.askedBy(r)
 	switch {
-	case !k.hears(proxy, socket):
-		k.write(w, k.cfg.Door.Refuse(&q, access.UnknownProxy, faultProxy))
-		return
+	case !k.hears(q.Proxy, k.cfg.Socket):
+		k.write(w, c, k.cfg.Door.Refuse(q, access.UnknownProxy, faultProxy))
 	case !k.sharesSecret(r.Header[headerSecret]):
-		k.write(w, k.cfg.Door.Refuse(&q, access.UnknownProxy, faultSecret))
-		return
+		k.write(w, c, k.cfg.Door.Refuse(q, access.UnknownProxy, faultSecret))
+	default:
+		if fault := k.translateHTTP(w, r, c); fault != "" {
+			k.write(w, c, k.cfg.Door.Refuse(q, access.MalformedCheck, fault))
+			return
+		}
+		k.write(w, c, k.cfg.Door.Check(r.Context(), q))
 	}
-	fault := k.translateHTTP(w, r, &q)
-	if body, is := q.Source.(*bodyReader); is {
-		defer body.release()
-	}
-	if fault != "" {
-		k.write(w, k.cfg.Door.Refuse(&q, access.MalformedCheck, fault))
-		return
-	}
-	k.write(w, k.cfg.Door.Check(r.Context(), &q))
 }
 
-// translateHTTP fills q from r. It returns a fault in words, or the empty string.
-func (k *Checker) translateHTTP(w http.ResponseWriter, r *http.Request, q *door.Request) string {
+// translateHTTP fills c's request from r. It returns a fault in words, or the empty string.
+func (k *Checker) translateHTTP(w http.ResponseWriter, r *http.Request, c *httpCheck) string {
 	partial, peer := r.Header[headerPartial], r.Header[headerPeer]
-	for _, own := range []string{headerPartial, headerPeer, "Content-Length"} { // of the check request, not of the caller's
-		delete(r.Header, own)
-	}
+	delete(r.Header, headerPartial) // of the check request, not of the caller's
+	delete(r.Header, headerPeer)
+	delete(r.Header, "Content-Length")
 	if r.Header[headerSecret] != nil { // it may stand in the place of a caller's own, which must not arrive: the name stays, to be removed
 		r.Header[headerSecret] = []string{""}
 	}
+	q := &c.request
 	q.Method, q.Target, q.Host, q.Header, q.Peer, q.ContentLength = r.Method, r.RequestURI, r.Host, r.Header, peerOfHeader(peer), -1
 	q.Upgrade = r.Method == http.MethodConnect || r.Header["Upgrade"] != nil
 	switch {
@@ -71,7 +83,7 @@ func (k *Checker) translateHTTP(w http.ResponseWriter, r *http.Request, q *door.
 	case !k.cfg.RawHeaders && strings.Contains(r.RequestURI, "!"):
 		return faultTarget
 	}
-	return k.bodyHTTP(w, r, q, strings.Join(partial, ""))
+	return k.bodyHTTP(w, r, c, strings.Join(partial, ""))
 }
 
 func peerOfHeader(values []string) netip.Addr {
@@ -95,10 +107,12 @@ func (k *Checker) showsMending(r *http.Request) bool {
 }
 
 // bodyHTTP says what is known of the caller's body: the length of the check request is that of what was buffered.
-func (k *Checker) bodyHTTP(w http.ResponseWriter, r *http.Request, q *door.Request, partial string) string {
+func (k *Checker) bodyHTTP(w http.ResponseWriter, r *http.Request, c *httpCheck, partial string) string {
+	q := &c.request
 	switch {
 	case partial == "false":
-		q.State, q.Source = door.BodyWhole, &bodyReader{k: k, w: w, r: r}
+		c.body = bodyReader{k: k, w: w, r: r}
+		q.State, q.Source = door.BodyWhole, &c.body
 	case partial == "true":
 		q.State = door.BodyUnseen
 	case partial != "":
@@ -113,78 +127,23 @@ func (k *Checker) bodyHTTP(w http.ResponseWriter, r *http.Request, q *door.Reque
 	return ""
 }
 
-// bodyReader hands over the body of a check request, whole, when the pipeline asks for it.
-type bodyReader struct {
-	k     *Checker
-	w     http.ResponseWriter
-	r     *http.Request
-	body  []byte
-	taken int64
-}
-
-// ReadBody implements access.BodySource.
-func (b *bodyReader) ReadBody(limit int64) ([]byte, access.Reason) {
-	length := b.r.ContentLength
-	switch {
-	case b.body != nil || length == 0:
-		return b.body, access.Allowed
-	case length < 0:
-		return nil, access.BodyNotSeen // the filter has buffered it, and knows its length
-	case length > min(limit, b.k.cfg.MaxBody):
-		return nil, access.BodyTooLarge
-	case !b.k.cfg.Bodies.Take(length):
-		return nil, access.Overloaded
-	}
-	b.taken = length
-	control := http.NewResponseController(b.w)
-	_ = control.SetReadDeadline(time.Now().Add(DefaultTimeout))
-	body := make([]byte, length)
-	if _, err := io.ReadFull(b.r.Body, body); err != nil {
-		return nil, broken(b.r, err)
-	}
-	_ = control.SetReadDeadline(time.Time{})
-	b.body = body
-	return body, access.Allowed
-}
-
-// broken maps what ended the reading of a body.
-func broken(r *http.Request, err error) access.Reason {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return access.BodyTimeout
-	case r.Context().Err() != nil:
-		return access.ClientGone
-	}
-	return access.BodyNotSeen
-}
-
-// release gives memory and budget back.
-func (b *bodyReader) release() {
-	clear(b.body) // neither the next check nor the heap must hold this one's secrets
-	if b.taken > 0 {
-		b.k.cfg.Bodies.Give(b.taken)
-	}
-}
-
 // write answers the filter and ends the check.
-func (k *Checker) write(w http.ResponseWriter, a *door.Answer) {
-	header := w.Header()
-	if a.Allowed {
-		for _, f := range a.Identity() {
-			header[f.Name] = []string{f.Value}
-		}
-		if names := removed(a, nil); len(names) > 0 {
-			slices.Sort(names)
-			header[headerRemove] = []string{strings.ToLower(strings.Join(names, ","))}
-		}
-		header["Content-Length"] = []string{"0"}
+func (k *Checker) write(w http.ResponseWriter, c *httpCheck, a *door.Answer) {
+	for _, f := range a.Identity() { // none unless it is let in
+		c.head.Add(f.Name, f.Value)
 	}
-	a.Apply(header)
+	if a.Allowed {
+		if list := c.removed(a); list != "" {
+			c.head.Add(headerRemove, list)
+		}
+		c.head.Add("Content-Length", "0")
+	}
+	c.head = a.AppendTo(c.head)
 	status := httpStatus(a.Status)
 	if !a.Allowed && status == http.StatusOK { // which would let the request in
 		status = http.StatusInternalServerError
 	}
-	w.WriteHeader(status)
+	door.Tell(w, status, c.head)
 	written := 0
 	if !a.Allowed {
 		written, _ = w.Write(a.Body)
@@ -192,14 +151,33 @@ func (k *Checker) write(w http.ResponseWriter, a *door.Answer) {
 	a.End(status, int64(written))
 }
 
-// askedBy is who asks. Over a Unix socket nobody has an address.
-func askedBy(r *http.Request) (address netip.Addr, socket bool) {
-	if local, is := r.Context().Value(http.LocalAddrContextKey).(net.Addr); is && local.Network() == "unix" {
-		return netip.Addr{}, true
+// removed is the list of the headers that must not arrive upstream, in lower case.
+func (c *httpCheck) removed(a *door.Answer) string {
+	c.remove = removed(a, c.remove[:0])
+	slices.Sort(c.remove)
+	for i, name := range c.remove {
+		if i > 0 {
+			c.text = append(c.text, ',')
+		}
+		for j := range len(name) {
+			b := name[j]
+			if 'A' <= b && b <= 'Z' {
+				b += 'a' - 'A'
+			}
+			c.text = append(c.text, b)
+		}
+	}
+	return string(c.text)
+}
+
+// askedBy is who asks; invalid: nobody can tell, or it asks over a Unix socket.
+func (k *Checker) askedBy(r *http.Request) netip.Addr {
+	if k.cfg.Socket {
+		return netip.Addr{}
 	}
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{}, false
+		return netip.Addr{}
 	}
-	return peer.Addr().Unmap().WithZone(""), false
+	return peer.Addr().Unmap().WithZone("")
 }

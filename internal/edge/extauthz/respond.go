@@ -50,6 +50,6 @@ func (k *Checker) finish(c *check, a *door.Answer) []byte {
 // removed are the names of the headers that must not arrive upstream, among them those that claim an address: what counts is in
 // Countersign-Client-Address.
 func removed(a *door.Answer, names []string) []string {
-	names = a.AppendClaims(a.AppendRemove(names))
+	names = a.AppendRemove(names)
 	return slices.DeleteFunc(names, func(name string) bool { return slices.Contains(identityNames, name) })
 }

@@ -30,8 +30,12 @@ type message struct {
 // field is one header. Its value is what raw_value, value or the map holds.
 type field struct {
 	name, value      []byte
+	known            string // the name in canonical form, if it is remembered
 	hasValue, hasRaw bool
 }
+
+// pseudo reports whether it is none of the caller's headers, but says something of its request.
+func (f *field) pseudo() bool { return f.name[0] == ':' }
 
 func (m *message) reset() {
 	clear(m.fields)

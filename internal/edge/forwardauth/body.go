@@ -176,8 +176,8 @@ func (b *body) ReadBody(limit int64) ([]byte, access.Reason) {
 	if _, err := io.ReadFull(q.r.Body, held); err != nil {
 		return nil, outcome(q.r, err)
 	}
-	if n, _ := io.ReadFull(q.r.Body, make([]byte, 1)); n > 0 {
-		return nil, access.BodyNotSeen // more than the proxy said
+	if _, err := io.ReadFull(q.r.Body, make([]byte, 1)); err != io.EOF {
+		return nil, access.BodyNotSeen // more than the proxy said, or an end that is none
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	b.held = held

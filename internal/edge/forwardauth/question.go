@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"countersign.dev/internal/edge/door"
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // question is one sub-request of a proxy.
@@ -16,6 +17,7 @@ type question struct {
 	r       *http.Request
 	request door.Request
 	body    body
+	head    fields.List // the header of the answer
 	names   []string
 	text    []byte
 }
@@ -25,8 +27,9 @@ var questions = sync.Pool{New: func() any { return new(question) }}
 // done gives everything back.
 func (q *question) done() {
 	q.body.release(q.h)
+	clear(q.head)
 	clear(q.names)
-	*q = question{names: q.names[:0], text: q.text[:0]}
+	*q = question{head: q.head[:0], names: q.names[:0], text: q.text[:0]}
 	questions.Put(q)
 }
 

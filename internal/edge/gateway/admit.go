@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
@@ -62,14 +61,33 @@ func inForce(chain []*x509.Certificate, now time.Time) bool {
 
 // tellLimits sets the fields that tell the caller of its limits, in place of those that an upstream may have set. Where
 // there is nothing to tell it changes nothing.
-func (c *call) tellLimits(header http.Header) {
-	policy := problem.RateLimitPolicy(&c.decision)
+func (c *call) tellLimits(header setter) {
+	policy := c.policy.of(&c.decision)
 	if policy == "" {
 		return
 	}
-	header[problem.HeaderRateLimitPolicy] = []string{policy}
-	delete(header, problem.HeaderRateLimit)
+	header.Set(problem.HeaderRateLimitPolicy, policy)
 	if left := problem.RateLimit(&c.decision); left != "" {
-		header[problem.HeaderRateLimit] = []string{left}
+		header.Set(problem.HeaderRateLimit, left)
+	} else {
+		header.Del(problem.HeaderRateLimit)
 	}
+}
+
+// policy is the text of the limits that were told last. Most requests are told of the same ones, and comparing is cheaper than writing.
+type policy struct {
+	told []access.Policy
+	text string
+}
+
+func (p *policy) of(d *access.Decision) string {
+	i, same := 0, true
+	for told := range d.Policies() {
+		same = same && i < len(p.told) && p.told[i] == told
+		i++
+	}
+	if !same || i != len(p.told) {
+		p.told, p.text = slices.AppendSeq(p.told[:0], d.Policies()), problem.RateLimitPolicy(d)
+	}
+	return p.text
 }

@@ -10,6 +10,7 @@ import (
 
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit"
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/upstream"
 )
 
@@ -64,7 +65,7 @@ func BenchmarkForward(b *testing.B) {
 	}
 }
 
-var instantHeader = http.Header{"Content-Type": {"text/plain"}}
+var instantHeader = fields.List{{Name: "Content-Type", Value: "text/plain"}}
 
 func instantly(_ context.Context, _ *upstream.Request, resp *upstream.Response) error {
 	resp.Status, resp.ContentLength, resp.Header = 200, 2, instantHeader

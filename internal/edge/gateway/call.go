@@ -10,6 +10,7 @@ import (
 	"countersign.dev/internal/access"
 	"countersign.dev/internal/audit"
 	"countersign.dev/internal/edge/clientip"
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/strict"
 	"countersign.dev/internal/edge/gateway/upstream"
 	"countersign.dev/internal/edge/passage"
@@ -33,8 +34,12 @@ type call struct {
 
 	out    upstream.Request
 	answer upstream.Response
+	head   fields.List // of the answer to the caller
 	record audit.Decision
 	place  tracing.Place // in a trace; zero: none, or nothing is traced
+
+	ids    access.RequestIDs
+	policy policy
 
 	status   int
 	received int64 // of the request's body
@@ -44,7 +49,7 @@ type call struct {
 func (c *call) begin(g *Gateway, w http.ResponseWriter, r *http.Request) {
 	c.g, c.w, c.r, c.start = g, w, r, g.cfg.Now()
 	c.marks = strict.MarksOf(r.Context())
-	c.decision.RequestID = access.NewRequestID()
+	c.decision.RequestID = c.ids.Next()
 	c.peer = peerOf(r)
 	g.cfg.Address.Derive(c.peer, r.Header, &c.derivation)
 	c.body.reset(c)
@@ -126,7 +131,6 @@ func hostMismatch(r *http.Request) bool {
 }
 
 func (c *call) serve() {
-	c.w.Header()["Countersign-Request-Id"] = []string{c.decision.RequestID}
 	if !c.g.hosts.Serve(c.r.Host) {
 		c.decision.Address = c.request.Address
 		c.decision.Reason = access.UnknownHost
@@ -192,9 +196,11 @@ func (c *call) end() {
 	}
 	g := c.g
 	c.request.Reset()
-	header := c.answer.Header
-	c.out, c.answer, c.record = upstream.Request{Header: c.out.Header}, upstream.Response{Header: header}, audit.Decision{}
 	clear(c.out.Header)
+	clear(c.head)
+	header := c.answer.Header
+	c.out, c.answer, c.record = upstream.Request{Header: c.out.Header[:0]}, upstream.Response{Header: header}, audit.Decision{}
+	c.head = c.head[:0]
 	c.decision, c.derivation = access.Decision{}, clientip.Derivation{}
 	c.body = body{}
 	c.g, c.w, c.r, c.marks, c.status, c.received, c.written = nil, nil, nil, nil, 0, 0, 0

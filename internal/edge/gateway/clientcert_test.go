@@ -50,7 +50,7 @@ func newHolder(t testing.TB, until time.Time) holder {
 func trustedHolders(mode tls.ClientAuthType, list ...holder) func(*settings) {
 	return func(s *settings) {
 		s.tls = func(c *tls.Config) {
-			c.ClientAuth, c.ClientCAs = mode, x509.NewCertPool()
+			c.ClientAuth, c.ClientCAs, c.Time = mode, x509.NewCertPool(), func() time.Time { return time.Unix(base, 0) }
 			for _, h := range list {
 				c.ClientCAs.AddCert(h.leaf)
 			}

@@ -260,8 +260,9 @@ func TestWithoutCapturesThePathIsAnUpstreams(t *testing.T) {
 	}
 }
 
-// TestCapturesCostAdmittedRequestsNothing: as many allocations as without.
-func TestCapturesCostAdmittedRequestsNothing(t *testing.T) {
+// TestCapturesAllocateNothingForAdmittedRequests: no more than without. The race detector empties pools at random, so that one measurement
+// differs from the next.
+func TestCapturesAllocateNothingForAdmittedRequests(t *testing.T) {
 	measure := func(captures bool) float64 {
 		d := newWorld(t).open(t, func(s *settings) {
 			s.gateway.Record = nowhere{}
@@ -282,7 +283,7 @@ func TestCapturesCostAdmittedRequestsNothing(t *testing.T) {
 		}
 		return n
 	}
-	if off, on := measure(false), measure(true); on > off {
+	if off, on := measure(false), measure(true); on > off+raceAllocations {
 		t.Errorf("%v allocations with captures, %v without", on, off)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"countersign.dev/internal/access"
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/upstream"
 	"countersign.dev/internal/edge/passage"
 	"countersign.dev/internal/edge/problem"
@@ -38,10 +39,7 @@ func (c *call) forward() {
 		c.refuse()
 		return
 	}
-	if c.out.Header == nil {
-		c.out.Header = make(http.Header, 16)
-	}
-	c.cleanHeaders(c.out.Header)
+	c.out.Header = c.clean(c.out.Header)
 	if t := c.g.cfg.Trace; t != nil {
 		c.traceOut(t)
 	}
@@ -91,30 +89,30 @@ func (c *call) fail(err error) {
 
 // relay streams the upstream's answer. An answer that breaks off is broken off to the caller too, never completed.
 func (c *call) relay() {
-	header := c.w.Header()
-	for name, values := range c.answer.Header {
-		if !passage.IsIdentity(name) && name != "Alt-Svc" { // which would lead callers around the gateway
-			header[name] = values
+	c.status = c.answer.Status
+	c.head.Add(passage.HeaderRequestID, c.decision.RequestID)
+	for _, f := range c.answer.Header {
+		if !passage.IsIdentity(f.Name) && f.Name != "Alt-Svc" { // which would lead callers around the gateway
+			c.head = append(c.head, f)
 		}
 	}
-	c.tellLimits(header)
-	c.tellSunset(header)
-	if c.answer.Status == http.StatusNoContent {
-		delete(header, "Content-Length") // RFC 9110 §8.6; HTTP/2 would pass it on
+	c.tellLimits(&c.head)
+	c.tellSunset(&c.head)
+	switch {
+	case c.status == http.StatusNoContent:
+		c.head.Del("Content-Length") // RFC 9110 §8.6; HTTP/2 would pass it on
+	case c.answer.ContentLength >= 0 && c.status != http.StatusNotModified && c.r.Method != http.MethodHead && !plainLength(c.head.Get("Content-Length")):
+		c.head.Set("Content-Length", strconv.FormatInt(c.answer.ContentLength, 10))
 	}
-	if c.answer.ContentLength >= 0 && c.answer.Status != http.StatusNoContent && c.answer.Status != http.StatusNotModified && c.r.Method != http.MethodHead {
-		header["Content-Length"] = []string{strconv.FormatInt(c.answer.ContentLength, 10)}
-	}
-	if _, stated := header["Content-Type"]; !stated {
-		header["Content-Type"] = nil // net/http would guess one from the body, and a browser would believe it
-	}
-	c.status = c.answer.Status
-	c.w.WriteHeader(c.answer.Status)
+	c.sendHead()
 	if err := c.stream(http.NewResponseController(c.w)); err != nil {
 		c.decision.Cause = err
 		panic(http.ErrAbortHandler) // net/http's way to cut an answer off; a plain return would end it as if it were whole
 	}
 }
+
+// plainLength reports whether an upstream, whose length was read as a number, has spelt it as we would.
+func plainLength(value string) bool { return value != "" && (value[0] != '0' || value == "0") }
 
 // stream copies the body, piece by piece. The write deadline covers writes, up to the one that net/http makes after the end.
 func (c *call) stream(control *http.ResponseController) error {
@@ -167,23 +165,22 @@ func (c *call) write(a problem.Answer) {
 	if c.decision.Reason == access.ClientGone {
 		panic(http.ErrAbortHandler) // a handler that only returns has answered 200, and half of the connection may be open
 	}
-	header := c.w.Header()
-	clear(header)
-	header["Countersign-Request-Id"] = []string{c.decision.RequestID}
+	c.clear(c.w.Header())
+	c.head = append(c.head[:0], fields.Field{Name: passage.HeaderRequestID, Value: c.decision.RequestID})
 	if c.decision.Reason != access.Allowed {
-		header[passage.HeaderTime] = []string{strconv.FormatInt(c.g.cfg.Now().Unix(), 10)}
+		c.head.Add(passage.HeaderTime, strconv.FormatInt(c.g.cfg.Now().Unix(), 10))
 	}
 	a.Close = a.Close || c.marks != nil && c.marks.MustClose || c.closesUniformly(a.Status)
 	a.Close = a.Close && c.r.ProtoMajor < 2 // one stream's fault does not end the connection of all
-	a.Apply(header)
-	c.tellLimits(header)
-	c.tellSunset(header)
+	a.Apply(&c.head)
+	c.tellLimits(&c.head)
+	c.tellSunset(&c.head)
 	control := http.NewResponseController(c.w)
 	_ = control.SetWriteDeadline(time.Now().Add(c.g.cfg.WriteStall))
 	if c.r.ContentLength != 0 && !c.body.read {
 		_ = control.SetReadDeadline(time.Now().Add(unreadGrace))
 	}
-	c.w.WriteHeader(a.Status)
+	c.sendHead()
 	if n, _ := c.w.Write(a.Body); c.r.Method != http.MethodHead {
 		c.written = int64(n)
 	}
@@ -191,6 +188,15 @@ func (c *call) write(a problem.Answer) {
 		c.leaveBody(control)
 	}
 	c.leaveDeadline(control)
+}
+
+// clear takes out what may have been put there on the way, but for a Connection: who serves may be about to leave.
+func (c *call) clear(header http.Header) {
+	for name := range header {
+		if name != "Connection" {
+			delete(header, name)
+		}
+	}
 }
 
 // leaveBody makes sure that the answer arrives although its request is still being sent: it goes out at once, and over

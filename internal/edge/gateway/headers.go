@@ -1,22 +1,43 @@
 package gateway
 
 import (
-	"net/http"
-
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/passage"
 )
 
-// cleanHeaders copies into out what may reach the upstream, and sets the identity.
-func (c *call) cleanHeaders(out http.Header) {
-	credentials := c.g.credentials
+// clean appends to out what of the caller's header may reach the upstream, and the identity.
+func (c *call) clean(out fields.List) fields.List {
 	for name, values := range c.r.Header {
-		if credentials.Passes(name) {
-			out[name] = values
+		if !c.g.credentials.Passes(name) {
+			continue
+		}
+		for _, value := range values {
+			out.Add(name, value)
 		}
 	}
-	// One allocation for all, and a new one for each request: a transport may still read it when the request is over.
-	values := passage.Values(&c.decision)
-	for i, name := range passage.Names {
-		out[name] = values[i : i+1 : i+1]
+	for i, value := range passage.Values(&c.decision) {
+		out.Add(passage.Names[i], value)
 	}
+	return out
+}
+
+// setter is a header of an answer that is being made: a map where net/http writes it, a list where it is written as it stands.
+type setter interface {
+	Values(name string) []string
+	Set(name, value string)
+	Del(name string)
+}
+
+// sendHead sends the head of an answer.
+func (c *call) sendHead() {
+	if w, ok := c.w.(fields.Writer); ok {
+		w.WriteList(c.status, c.head)
+		return
+	}
+	header := c.w.Header()
+	c.head.AddTo(header)
+	if _, stated := header["Content-Type"]; !stated {
+		header["Content-Type"] = nil // net/http would guess one from the body, and a browser would believe it
+	}
+	c.w.WriteHeader(c.status)
 }

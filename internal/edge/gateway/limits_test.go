@@ -160,7 +160,7 @@ func TestAdmitComesBetweenTheChecksAndTheUpstream(t *testing.T) {
 		s.doers = func(all map[*access.API]upstream.Doer) {
 			for api := range all {
 				all[api] = fakeDoer{do: func(ctx context.Context, r *upstream.Request, resp *upstream.Response) error {
-					order = append(order, "forward "+r.Header["Countersign-Request-Id"][0])
+					order = append(order, "forward "+r.Header.Get("Countersign-Request-Id"))
 					return instantly(ctx, r, resp)
 				}}
 			}

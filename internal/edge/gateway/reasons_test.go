@@ -2,7 +2,6 @@ package gateway_test
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -270,17 +269,8 @@ func refusals() []refusal {
 	return slices.Concat(shapeRows(), headerRows(), storedRows(), limitRows(), ourRows())
 }
 
-var closedUpstream = func(s *settings) { s.upstream.URL.Host = closedPort() }
-
-// closedPort is an address of loopback where nobody listens.
-func closedPort() string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err.Error()
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+// closedUpstream is a port of loopback that nobody can listen on.
+var closedUpstream = func(s *settings) { s.upstream.URL.Host = "127.0.0.1:0" }
 
 func ourRows() []refusal {
 	good := refusal{api: "card", who: "good", credential: key("good"), proved: true, family: "signed", call: get("good"), forwarded: true}

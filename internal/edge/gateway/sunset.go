@@ -16,18 +16,18 @@ const (
 // one. Both fields have one value: where an upstream has set its own, which is about what was asked for and not about the
 // credential, the earlier Sunset stays, since that is what the caller has to heed, and the upstream's Deprecation. Nothing is
 // told before proof (security rule 9).
-func (c *call) tellSunset(header http.Header) {
+func (c *call) tellSunset(header setter) {
 	d := &c.decision
 	if d.Sunset == 0 && d.Deprecated == 0 || !d.Proved {
 		return
 	}
-	if d.Deprecated != 0 && len(header[headerDeprecation]) == 0 {
-		header[headerDeprecation] = []string{"@" + strconv.FormatInt(d.Deprecated, 10)}
+	if d.Deprecated != 0 && len(header.Values(headerDeprecation)) == 0 {
+		header.Set(headerDeprecation, "@"+strconv.FormatInt(d.Deprecated, 10))
 	}
-	if d.Sunset == 0 || endsEarlier(header[headerSunset], d.Sunset) {
+	if d.Sunset == 0 || endsEarlier(header.Values(headerSunset), d.Sunset) {
 		return
 	}
-	header[headerSunset] = []string{time.Unix(d.Sunset, 0).UTC().Format(http.TimeFormat)}
+	header.Set(headerSunset, time.Unix(d.Sunset, 0).UTC().Format(http.TimeFormat))
 }
 
 // endsEarlier reports whether values are one readable time before end.

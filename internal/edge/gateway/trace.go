@@ -25,7 +25,7 @@ func (c *call) traceOut(t Tracer) {
 			return
 		}
 	}
-	c.place.Put(c.out.Header)
+	c.place.Put(&c.out.Header)
 }
 
 // traceDone makes the span of a request. One that was refused before its caller had proved who it is begins a trace of its own:

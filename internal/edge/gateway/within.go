@@ -41,8 +41,8 @@ func (c *call) hand() {
 		ctx = w.Context(ctx, &c.decision)
 	}
 	r := c.r.WithContext(ctx)
-	r.Header = make(http.Header, len(c.r.Header)+passage.IdentityFields) // its own: a handler may keep it
-	c.cleanHeaders(r.Header)
+	c.out.Header = c.clean(c.out.Header[:0])
+	r.Header = c.out.Header.Map() // its own: a handler may keep it
 	r.Host, r.Trailer, r.TransferEncoding = c.host(), nil, nil
 	verified := &verifiedBody{data: c.body.bytes()}
 	r.Body, r.ContentLength = verified, int64(len(verified.data))

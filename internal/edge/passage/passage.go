@@ -8,6 +8,7 @@ package passage
 
 import (
 	"iter"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -67,11 +68,28 @@ func IsOverride(name string) bool { return overrides[name] }
 
 // Credentials are the canonical names of the headers that carry credentials: of all APIs of an environment, since a caller of several
 // may send one's to another by mistake. None of them reaches an upstream (security rule 33).
-type Credentials map[string]bool
+type Credentials struct {
+	end   map[string]bool
+	known map[string]bool // what Passes says of names that are met often: one look in place of several
+}
+
+// often are names that callers send often.
+var often = []string{"Accept", "Accept-Charset", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Type", "Cookie", "Idempotency-Key",
+	"If-Match", "If-None-Match", "Pragma", "Traceparent", "Tracestate", "User-Agent", "X-Correlation-Id", "X-Request-Id"}
 
 // CredentialsOf are those of some APIs.
 func CredentialsOf(apis iter.Seq[*access.API]) Credentials {
-	headers := Credentials{access.AppKeyHeader: true, access.AppTokenHeader: true}
+	c := Credentials{end: credentialHeaders(apis), known: map[string]bool{}}
+	for _, names := range []iter.Seq[string]{maps.Keys(ends), maps.Keys(overrides), maps.Keys(c.end), slices.Values(often)} {
+		for name := range names {
+			c.known[name] = c.passes(name)
+		}
+	}
+	return c
+}
+
+func credentialHeaders(apis iter.Seq[*access.API]) map[string]bool {
+	headers := map[string]bool{access.AppKeyHeader: true, access.AppTokenHeader: true}
 	for api := range apis {
 		if api.Scheme == nil {
 			continue
@@ -91,9 +109,22 @@ func CredentialsOf(apis iter.Seq[*access.API]) Credentials {
 	return headers
 }
 
+// Has reports whether a header, in canonical form, carries credentials.
+func (c *Credentials) Has(name string) bool { return c.end[name] }
+
+// Names are the headers that carry credentials, sorted. Each call returns a new slice.
+func (c *Credentials) Names() []string { return slices.Sorted(maps.Keys(c.end)) }
+
 // Passes reports whether a header, in canonical form, may go on to an upstream.
-func (c Credentials) Passes(name string) bool {
-	return !ends[name] && !overrides[name] && !c[name] && !IsIdentity(name) && !clientip.IsForwardingHeader(name) && access.IsPlainName(name)
+func (c *Credentials) Passes(name string) bool {
+	if verdict, ok := c.known[name]; ok {
+		return verdict
+	}
+	return c.passes(name)
+}
+
+func (c *Credentials) passes(name string) bool {
+	return !ends[name] && !overrides[name] && !c.end[name] && !IsIdentity(name) && !clientip.IsForwardingHeader(name) && access.IsPlainName(name)
 }
 
 // Hosts are the names of an environment, in lower case; nil: any.

@@ -26,19 +26,39 @@ func sentence(d *access.Decision, r row) string {
 // fill puts the facts of d into a template of the table. Every fact is a number, an address, a country or a name of a
 // closed list; whatever does not look like one is left out.
 func fill(d *access.Decision, template string) string {
-	if !strings.Contains(template, "{") {
+	open := strings.IndexByte(template, '{')
+	if open < 0 {
 		return template
 	}
-	return strings.NewReplacer(
-		"{Header}", named("The header ", d.Where, "A header"),
-		"{header}", named("the header ", d.Where, "an authentication header"),
-		"{parameter}", named("", d.Where, "unknown"),
-		"{scope}", scope(d.Where),
-		"{skew}", skew(d),
-		"{window}", window(d.API),
-		"{address}", address(d),
-		"{country}", country(d.Country),
-	).Replace(template)
+	text := make([]byte, 0, len(template)+maxDetail/2)
+	for open >= 0 {
+		length := strings.IndexByte(template[open:], '}') // the table closes what it opens
+		text = append(append(text, template[:open]...), fact(d, template[open+1:open+length])...)
+		template = template[open+length+1:]
+		open = strings.IndexByte(template, '{')
+	}
+	return string(append(text, template...))
+}
+
+// fact is what stands for a name in a template.
+func fact(d *access.Decision, name string) string {
+	switch name {
+	case "Header":
+		return named("The header ", d.Where, "A header")
+	case "header":
+		return named("the header ", d.Where, "an authentication header")
+	case "parameter":
+		return named("", d.Where, "unknown")
+	case "scope":
+		return scope(d.Where)
+	case "skew":
+		return skew(d)
+	case "window":
+		return window(d.API)
+	case "address":
+		return address(d)
+	}
+	return country(d.Country) // "country"
 }
 
 func named(article, name, otherwise string) string {
@@ -133,10 +153,15 @@ func capped(text string) string {
 	if len(text) > maxDetail {
 		text = text[:maxDetail]
 	}
+	if strings.IndexFunc(text, unprintable) < 0 {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7e {
+		if unprintable(r) {
 			return '?'
 		}
 		return r
 	}, text)
 }
+
+func unprintable(r rune) bool { return r < 0x20 || r > 0x7e }

@@ -57,7 +57,7 @@ func (a Answer) Get(name string) string {
 
 // Apply puts the headers of a into h: Content-Type, Content-Length and the list; where Close is set, Connection: close. The
 // caller clears h of what an upstream left there before (trap 7) and then writes Status and Body.
-func (a Answer) Apply(h http.Header) {
+func (a Answer) Apply(h interface{ Set(name, value string) }) {
 	if a.ContentType != "" {
 		h.Set("Content-Type", a.ContentType)
 	}

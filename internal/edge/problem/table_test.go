@@ -1,6 +1,7 @@
 package problem_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -176,6 +177,22 @@ func TestRule9TokenFamiliesAreUniformWithin(t *testing.T) {
 			for _, r := range family {
 				if diff := cmp.Diff(want, problem.Render(full(r, accounts), f, requestID, now)); diff != "" {
 					t.Errorf("%s, %s: %s", r, f, diff)
+				}
+			}
+		}
+	}
+}
+
+// TestNothingOfATemplateIsLeft: every name that the table puts in braces is filled in, whatever is known of the request.
+func TestNothingOfATemplateIsLeft(t *testing.T) {
+	for _, reason := range access.Reasons() {
+		for _, api := range []*access.API{card, accounts} {
+			bare := &access.Decision{Reason: reason, API: api}
+			for _, d := range []*access.Decision{full(reason, api), bare} {
+				var told struct{ Message string }
+				body := problem.Render(d, problem.JSON, requestID, now).Body
+				if len(body) > 0 && json.Unmarshal(body, &told) != nil || strings.ContainsAny(told.Message, "{}") {
+					t.Errorf("%s: %s", reason, body)
 				}
 			}
 		}

@@ -164,7 +164,9 @@ func (c *chromium) picture(path string) {
 
 func (c *chromium) open(url string) {
 	c.t.Helper()
+	c.eval("window.former = true")
 	c.call("Page.navigate", map[string]any{"url": url})
+	until(c.t, "the former page is left", func() bool { return c.eval("!window.former") == true })
 }
 
 func (c *chromium) fill(id, text string) {

@@ -192,7 +192,7 @@ func TestADeadProviderStopsNobodyElse(t *testing.T) {
 	p.dead = true
 	b, key, _ := w.admin()
 	got := b.get("/sign-in/oidc")
-	if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" || strings.Contains(got.body, "502") {
+	if got.StatusCode != http.StatusServiceUnavailable || got.Header.Get("Retry-After") == "" || strings.Contains(got.body, "502 Bad Gateway") {
 		t.Errorf("%s: %s", got.Status, got.body)
 	}
 	w.browser().signIn(key).want(t, http.StatusOK, "")

@@ -74,7 +74,7 @@ func TestConfigIsComplete(t *testing.T) {
 // TestRule39AFolderOfOthersIsRefused, and so is a symbolic link.
 func TestRule39AFolderOfOthersIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "open")
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	link := filepath.Join(t.TempDir(), "link")

@@ -153,7 +153,7 @@ func TestRule9NobodyElseLearnsOfACapture(t *testing.T) {
 // TestRule4NoMACInAFileOrAReport: files are sealed and 0600, and an answer holds no signature.
 func TestRule4NoMACInAFileOrAReport(t *testing.T) {
 	f := open(t, nil)
-	r := f.refused(1, `{"name":"Ann"}`)
+	r := f.refused(1, `{"name":"Ann Example"}`)
 	keep(t, f, owner, r)
 	files, err := os.ReadDir(f.cfg.Dir)
 	if err != nil || len(files) != 1 {
@@ -164,7 +164,7 @@ func TestRule4NoMACInAFileOrAReport(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	text, err := os.ReadFile(filepath.Join(f.cfg.Dir, files[0].Name()))
-	if err != nil || bytes.Contains(text, []byte("Ann")) || bytes.Contains(text, []byte(r.Scheme.Header["X-Auth-Signature"][0])) {
+	if err != nil || bytes.Contains(text, []byte("Ann Example")) || bytes.Contains(text, []byte(r.Scheme.Header["X-Auth-Signature"][0])) {
 		t.Errorf("the file is not sealed (%v)", err)
 	}
 	report, err := f.Explain(owner, id(1), question(t))

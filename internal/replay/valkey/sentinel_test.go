@@ -21,6 +21,7 @@ func TestRule8AFailoverKeepsWhatTheReplicaHas(t *testing.T) {
 	}
 	g := open(t, valkey.Config{Link: link(t, cfg)})
 	primary.Kill(t)
+	sentinel.FailOver(t)
 	last := 1000
 	eventually(t, "the replica takes over", func() bool {
 		last++ // a claim without an answer may have been carried out

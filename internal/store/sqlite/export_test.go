@@ -18,6 +18,12 @@ func (d *DB) Ask(query string) (answer string, err error) {
 	return answer, err
 }
 
+// AskReader reads one text from a reading connection.
+func (d *DB) AskReader(ctx context.Context, query string) (answer string, err error) {
+	err = d.reader.QueryRowContext(ctx, query).Scan(&answer)
+	return answer, err
+}
+
 // Plan says how the file is read for a query, one step a line.
 func (d *DB) Plan(query string, args []any) (steps []string, err error) {
 	rows, err := d.reader.Query("EXPLAIN QUERY PLAN "+query, args...)

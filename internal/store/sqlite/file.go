@@ -73,9 +73,32 @@ func checkPrivate(name string) error {
 	return nil
 }
 
-// connect opens a pool of n connections to an existing file, with further settings of the driver and of SQLite's file names.
-// Nothing here changes the file.
+// connect opens a pool of n connections to an existing file, with further settings of the driver and of SQLite's file names, see connectFed.
 func connect(path string, busy time.Duration, n int, settings map[string]string) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite", fileName(path, busy, settings))
+	if err != nil {
+		return nil, err
+	}
+	return sized(pool, n), nil
+}
+
+// connectFed is connect for connections that read very many rows.
+func connectFed(path string, busy time.Duration, n int, settings map[string]string) (*sql.DB, *feeds, error) {
+	feed, err := newFeeds()
+	if err != nil {
+		return nil, nil, err
+	}
+	return sized(feed.pool(fileName(path, busy, settings)), n), feed, nil
+}
+
+func sized(pool *sql.DB, n int) *sql.DB {
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	return pool
+}
+
+// fileName names a file to the driver. Nothing in it changes the file.
+func fileName(path string, busy time.Duration, settings map[string]string) string {
 	q := url.Values{"mode": {"rw"}}
 	for key, value := range settings {
 		q.Set(key, value)
@@ -83,13 +106,7 @@ func connect(path string, busy time.Duration, n int, settings map[string]string)
 	q.Set("_busy_timeout", strconv.FormatInt(max(busy.Milliseconds(), 1), 10))
 	q["_pragma"] = []string{"foreign_keys(1)", "synchronous(FULL)", "trusted_schema(0)", "cell_size_check(1)"}
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: q.Encode()}
-	pool, err := sql.Open("sqlite", name.String())
-	if err != nil {
-		return nil, err
-	}
-	pool.SetMaxOpenConns(n)
-	pool.SetMaxIdleConns(n)
-	return pool, nil
+	return name.String()
 }
 
 // lock holds the file beside the data file for this process alone. SQLite's own locking of an empty database serves, since

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"countersign.dev/internal/store"
 	"countersign.dev/internal/store/sqlite"
@@ -62,7 +63,7 @@ func TestManyOpenOneNewFileAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 6 {
 		all.Go(func() {
-			db, err := sqlite.Open(context.Background(), sqlite.Config{Path: file})
+			db, err := sqlite.Open(context.Background(), sqlite.Config{Path: file, BusyTimeout: time.Minute})
 			if err != nil {
 				t.Error(err)
 				return

@@ -46,6 +46,7 @@ type DB struct {
 	path   string
 	writer *sql.DB // one connection, begins every transaction as a writer
 	reader *sql.DB // refuses to write
+	feed   *feeds  // of reader
 	now    func() time.Time
 
 	convert func() error // nil: yes
@@ -100,7 +101,7 @@ func openLocked(ctx context.Context, path string, cfg Config) (db *DB, err error
 	if err = db.prepare(ctx); err != nil {
 		return db, err
 	}
-	db.reader, err = connect(path, cfg.BusyTimeout, cfg.Readers, map[string]string{"_query_only": "1"})
+	db.reader, db.feed, err = connectFed(path, cfg.BusyTimeout, cfg.Readers, map[string]string{"_query_only": "1"})
 	return db, err
 }
 

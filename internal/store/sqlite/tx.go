@@ -19,7 +19,7 @@ func (d *DB) View(ctx context.Context, read func(*Tx) error) error {
 		return explain(d.path, err)
 	}
 	defer inner.Rollback() // a view leaves nothing behind
-	return explain(d.path, read(tables.New(ctx, inner, nil, true)))
+	return explain(d.path, read(tables.New(ctx, inner, nil, true).FedBy(d.feed)))
 }
 
 // Update calls change with the only writing transaction there is, here and in every other process, and returns nil only

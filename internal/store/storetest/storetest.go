@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) registry.Store) {
 		"every field comes back":                  everyField,
 		"nothing is found in an empty store":      emptyStore,
 		"lists are ordered and filtered":          lists,
+		"credentials come in pieces":              pieces,
 		"replacing keeps what is final":           replacing,
 		"removing takes one row":                  removing,
 		"an error takes everything back":          rollback,

@@ -153,7 +153,29 @@ func (t *Tx) Changes(after uint64, limit int) ([]audit.Change, error) {
 	if after == 0 {
 		from = math.MinInt64 // a row that was put in front is to be seen
 	}
-	return list(t, "list changes", scanChange, changeColumns+" WHERE seq > ? ORDER BY seq LIMIT ?", from, limit)
+	page := make([]audit.Change, 0, min(max(limit, 0), mostChanges))
+	err := t.bulk("list changes", func(row *fed) error {
+		page = append(page, audit.Change{})
+		return readChange(row, &page[len(page)-1])
+	}, changeWidth, changeColumns+" WHERE seq > ? ORDER BY seq LIMIT ?", from, limit)
+	if err != nil || len(page) == 0 {
+		return nil, err
+	}
+	return page, nil
+}
+
+// What Changes makes room for before it knows how many there are, and how many columns changeColumns has.
+const (
+	mostChanges = 1000
+	changeWidth = 9
+)
+
+// readChange is scanChange without a piece of memory for each row.
+func readChange(row *fed, c *audit.Change) error {
+	c.Seq, c.At = uint64(row.number()), moment(row.number())
+	c.Actor, c.Action, c.Subject, c.Detail = row.text(), audit.Action(row.text()), row.text(), row.text()
+	readChain(c, row.view(), row.view(), row.view())
+	return row.wrong()
 }
 
 const changeColumns = "SELECT seq, at, actor, action, subject, detail, touched, prev, hash FROM change"
@@ -163,6 +185,11 @@ func scanChange(row scanner) (c audit.Change, err error) {
 	var touched, prev, hash []byte
 	err = row.Scan(&seq, &at, &c.Actor, &c.Action, &c.Subject, &c.Detail, &touched, &prev, &hash)
 	c.Seq, c.At = uint64(seq), moment(at)
+	readChain(&c, touched, prev, hash)
+	return c, err
+}
+
+func readChain(c *audit.Change, touched, prev, hash []byte) {
 	var unfit error
 	c.Touched, unfit = audit.ParseTouched(touched)
 	if unfit != nil || len(prev) != len(c.Prev) || len(hash) != len(c.Hash) {
@@ -170,7 +197,6 @@ func scanChange(row scanner) (c audit.Change, err error) {
 	}
 	copy(c.Prev[:], prev)
 	copy(c.Hash[:], hash)
-	return c, err
 }
 
 // Revision is the number of change rows as this transaction found it.

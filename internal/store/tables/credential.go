@@ -1,7 +1,6 @@
 package tables
 
 import (
-	"errors"
 	"strings"
 
 	"countersign.dev/internal/audit"
@@ -58,46 +57,6 @@ func (t *Tx) credential(query string, args ...any) (partner.Credential, bool, er
 		c.Versions = append(c.Versions, v.Version)
 	}
 	return c, err == nil, err
-}
-
-// Credentials lists the credentials of one partner, or all, by row identity, each with its versions, newest first.
-func (t *Tx) Credentials(partnerID string) ([]partner.Credential, error) {
-	credentials, versions, args := credentialColumns, versionColumns, []any{}
-	if partnerID != "" {
-		credentials += " WHERE partner_id = ?"
-		versions += " WHERE credential_id IN (SELECT id FROM credential WHERE partner_id = ?)"
-		args = append(args, partnerID)
-	}
-	all, err := list(t, "list credentials", scanCredential, credentials+" ORDER BY id", args...)
-	if err != nil {
-		return nil, err
-	}
-	parts, err := list(t, "list versions", scanVersion, versions+" ORDER BY credential_id, number DESC", args...)
-	if err != nil {
-		return nil, err
-	}
-	if !join(all, parts) {
-		return nil, t.failed("list versions", errors.New("a version without its credential"))
-	}
-	return all, nil
-}
-
-// join gives every version to its credential. Both are in the order of row identities.
-func join(all []partner.Credential, parts []owned) bool {
-	next := 0
-	for i := range all {
-		first := next
-		for next < len(parts) && parts[next].credential == all[i].ID {
-			next++
-		}
-		if next > first {
-			all[i].Versions = make([]partner.Version, 0, next-first)
-		}
-		for _, v := range parts[first:next] {
-			all[i].Versions = append(all[i].Versions, v.Version)
-		}
-	}
-	return next == len(parts)
 }
 
 // PutCredential adds a credential or replaces what may change in one, and does the same with its versions. The secret of a

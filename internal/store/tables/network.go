@@ -34,7 +34,7 @@ func (t *Tx) Network(id string) (partner.NetworkRule, bool, error) {
 // Networks lists the network rules of one partner, or all, by row identity.
 func (t *Tx) Networks(partnerID string) ([]partner.NetworkRule, error) {
 	if partnerID == "" {
-		return list(t, "list network rules", scanNetwork, networkColumns+" ORDER BY id")
+		return listAll(t, "list network rules", scanNetwork, 8, networkColumns+" ORDER BY id")
 	}
 	return list(t, "list network rules", scanNetwork, networkColumns+" WHERE partner_id = ? ORDER BY id", partnerID)
 }

@@ -21,7 +21,7 @@ func (t *Tx) Partner(id string) (partner.Partner, bool, error) {
 
 // Partners lists all partners by row identity.
 func (t *Tx) Partners() ([]partner.Partner, error) {
-	return list(t, "list partners", scanPartner, partnerColumns+" ORDER BY id")
+	return listAll(t, "list partners", scanPartner, 4, partnerColumns+" ORDER BY id")
 }
 
 // PartnersByName lists the partners with exactly this name.
@@ -54,7 +54,7 @@ func (t *Tx) Review(partnerID, environment string) (partner.Review, bool, error)
 // Reviews lists the reviews of one partner, or all.
 func (t *Tx) Reviews(partnerID string) ([]partner.Review, error) {
 	if partnerID == "" {
-		return list(t, "list reviews", scanReview, reviewColumns+" ORDER BY partner_id, environment")
+		return listAll(t, "list reviews", scanReview, 7, reviewColumns+" ORDER BY partner_id, environment")
 	}
 	return list(t, "list reviews", scanReview, reviewColumns+" WHERE partner_id = ? ORDER BY environment", partnerID)
 }

@@ -27,6 +27,7 @@ type Tx struct {
 	ctx      context.Context
 	sql      *sql.Tx
 	spell    Spelling
+	feed     Feed // nil: the engine has none
 	readOnly bool
 	broken   error // the first statement that failed; no other runs after it, and nothing is committed
 	changed  bool

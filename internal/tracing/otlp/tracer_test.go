@@ -67,7 +67,7 @@ func TestASpanSaysWhatOperatorsMaySee(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"service.name": "gate", "service.version": "v1", "service.instance.id": "node-1"}, r.resource); diff != "" {
 		t.Error(diff)
 	}
-	for _, hidden := range []string{"hush", "Hush", "192.0.2", "HU"} {
+	for _, hidden := range []string{"hush", "Hush", "192.0.2", "\n\x02HU"} {
 		if bytes.Contains(raw, []byte(hidden)) {
 			t.Errorf("the batch has %q", hidden)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -50,12 +51,13 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	c := &conn{s: s, nc: nc, in: make([]byte, 0, firstBuffer), header: make(http.Header, 16), answer: make(http.Header, 16), names: map[string]string{}}
+	c := &conn{s: s, nc: nc, in: make([]byte, 0, firstBuffer), header: make(http.Header, 8), answer: make(http.Header, 8), names: map[string]string{}}
 	c.ctx = s.cfg.ConnContext(s.base, nc)
 	c.remote = nc.RemoteAddr().String()
 	if t, ok := nc.(interface{ ConnectionState() tls.ConnectionState }); ok {
-		state := t.ConnectionState()
-		c.tls = &state
+		if state := t.ConnectionState(); state.HandshakeComplete {
+			c.tls = &state
+		}
 	}
 	return c
 }
@@ -80,10 +82,11 @@ func (c *conn) serve() {
 // readHead waits for a request and reads its head into c.in. It is false at the end of the connection: what there was to say
 // about it, strict has said.
 func (c *conn) readHead() bool {
-	begun := len(c.in) > 0
-	c.armRead(c.s.cfg.IdleTimeout)
+	begun := len(c.in) > 0 || c.state.Load() == stateNew // who opens a connection and says nothing has no longer than for a head
 	if begun {
 		c.setRead(time.Now().Add(c.s.cfg.ReadHeaderTimeout))
+	} else {
+		c.armRead(c.s.cfg.IdleTimeout)
 	}
 	for searched := 0; ; {
 		if len(c.in) == cap(c.in) {
@@ -168,6 +171,7 @@ func (c *conn) linger(x *exchange) {
 type exchange struct {
 	ctx requestContext
 	w   response
+	url url.URL
 }
 
 // call runs the handler; false: it broke the answer off.

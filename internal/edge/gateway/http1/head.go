@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"net/textproto"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -49,7 +48,8 @@ func (c *conn) request(x *exchange) (*http.Request, bool) {
 	r := blank.WithContext(&x.ctx) // makes a copy
 	r.Method, r.RequestURI, r.Proto, r.ProtoMajor, r.ProtoMinor = method, target, proto, 1, int(proto[len(proto)-1]-'0')
 	path, query, _ := strings.Cut(target, "?")
-	r.URL = &url.URL{Path: path, RawQuery: query}
+	x.url.Path, x.url.RawQuery = path, query
+	r.URL = &x.url
 	r.Header, r.RemoteAddr, r.TLS = c.header, c.remote, c.tls
 	if !c.fields(rest) {
 		return nil, false

@@ -59,16 +59,25 @@ func (w *response) WriteHeader(status int) {
 	if w.told || w.ended || status < 200 || status > 999 {
 		return
 	}
-	w.told, w.status = true, status
-	w.bodiless = w.r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	w.start(status)
 	if lengths := w.header["Content-Length"]; len(lengths) > 0 {
-		if n, err := strconv.ParseInt(lengths[0], 10, 64); err == nil && n >= 0 && status != http.StatusNoContent {
-			w.declared = n
-		}
+		w.declare(lengths[0])
 	}
-	w.says = httpguts.HeaderValuesContainsToken(w.header["Connection"], "close")
+	w.says = closes(w.header["Connection"]...)
 	w.closing = w.closing || w.says || w.c.s.closing.Load()
 	w.head()
+}
+
+func (w *response) start(status int) {
+	w.told, w.status = true, status
+	w.bodiless = w.r.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// declare takes down what a handler says of the length of its body.
+func (w *response) declare(value string) {
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil && n >= 0 && w.status != http.StatusNoContent {
+		w.declared = n
+	}
 }
 
 // Write implements http.ResponseWriter.
@@ -180,12 +189,15 @@ func (w *response) FlushError() error {
 // Flush implements http.Flusher.
 func (w *response) Flush() { _ = w.FlushError() }
 
-// SetReadDeadline bounds the reading of the body. The zero time: no bound.
+// SetReadDeadline bounds the reading of the body. The zero time: no bound. Once the body is over there is nothing to bound: whoever reads
+// then waits for the caller to leave.
 func (w *response) SetReadDeadline(by time.Time) error {
 	if w.ended {
 		return errEnded
 	}
-	w.c.setRead(by)
+	if !w.c.watch.quiet.Load() {
+		w.c.setRead(by)
+	}
 	return nil
 }
 
@@ -284,12 +296,8 @@ func (w *response) appendLength(b []byte) []byte {
 // head writes status line and header but for the framing.
 func (w *response) head() {
 	c := w.c
-	c.out = append(append(c.out, w.r.Proto...), ' ')
-	c.out = append(strconv.AppendInt(c.out, int64(w.status), 10), ' ')
-	c.out = append(append(c.out, http.StatusText(w.status)...), '\r', '\n')
-	if _, set := w.header["Date"]; !set {
-		c.out = append(append(append(c.out, "Date: "...), c.s.date()...), '\r', '\n')
-	}
+	_, dated := w.header["Date"]
+	w.statusLine(dated)
 	names := c.sorted[:0]
 	for name, values := range w.header {
 		if len(values) > 0 && (!ours(name) || name == "Content-Length" && w.tellsLength()) && httpguts.ValidHeaderFieldName(name) {
@@ -303,12 +311,27 @@ func (w *response) head() {
 			continue
 		}
 		for _, value := range w.header[name] {
-			c.out = append(append(c.out, name...), ": "...)
-			c.out = append(appendValue(c.out, value), '\r', '\n')
+			c.out = appendField(c.out, name, value)
 		}
 	}
 	clear(names)
 	c.sorted = names
+}
+
+// statusLine writes the status line, and the field Date unless the handler has one.
+func (w *response) statusLine(dated bool) {
+	c := w.c
+	c.out = append(append(c.out, w.r.Proto...), ' ')
+	c.out = append(strconv.AppendInt(c.out, int64(w.status), 10), ' ')
+	c.out = append(append(c.out, http.StatusText(w.status)...), '\r', '\n')
+	if !dated {
+		c.out = append(append(append(c.out, "Date: "...), c.s.date()...), '\r', '\n')
+	}
+}
+
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	return append(appendValue(b, value), '\r', '\n')
 }
 
 // ours are the fields that this package writes itself.

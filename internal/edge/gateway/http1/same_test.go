@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // behave is a handler that behaves as its target says: whether it reads its body, and how it answers.
@@ -65,6 +67,13 @@ func answer(w http.ResponseWriter, way string) {
 	case "lines":
 		w.Header()["X-Lines"] = []string{"a\r\nX-Injected: b", " spaced\t"}
 		w.Header()["Bad Name"] = []string{"x"}
+	case "list", "dated", "odd":
+		list(w, n, lists[name])
+		_, _ = io.WriteString(w, "four")
+	case "leaving":
+		w.Header().Set("Connection", "close")
+		list(w, n, lists["list"])
+		_, _ = io.WriteString(w, "four")
 	case "abort":
 		_, _ = io.WriteString(w, strings.Repeat("q", n))
 		_ = http.NewResponseController(w).Flush()
@@ -74,9 +83,28 @@ func answer(w http.ResponseWriter, way string) {
 	}
 }
 
+// lists are headers that are given as lists.
+var lists = map[string]fields.List{
+	"list":  {{Name: "Content-Length", Value: "4"}, {Name: "X-Two", Value: "b"}, {Name: "X-Two", Value: "a"}, {Name: "Etag", Value: `"x"`}},
+	"dated": {{Name: "Date", Value: "Sun, 06 Nov 1994 08:49:37 GMT"}, {Name: "X-Empty", Value: ""}},
+	"odd":   {{Name: "Bad Name", Value: "x"}, {Name: "X-Lines", Value: "a\r\nX-Injected: b"}, {Name: "X-Spaced", Value: " spaced\t"}, {Name: "Content-Length", Value: "4"}},
+}
+
+// list begins an answer with a header that is a list, where the server takes one; what comes too late changes nothing.
+func list(w http.ResponseWriter, status int, header fields.List) {
+	status = min(max(status, 200), 599)
+	if own, ok := w.(fields.Writer); ok {
+		own.WriteList(status, header)
+		own.WriteList(500, fields.List{{Name: "X-Late", Value: "x"}})
+		return
+	}
+	header.AddTo(w.Header())
+	w.WriteHeader(status)
+}
+
 // ways are all of behave's.
 var ways = []string{"nothing", "body-0", "body-1", "body-2048", "body-2049", "body-16384", "body-300000", "pieces-3", "pieces-1000", "flushed-0", "flushed-10",
-	"flushed-100000", "declared-0", "declared-5", "declared-100000", "short", "long", "status-200", "status-204", "status-304", "status-404", "close", "lines", "abort-0", "abort-5000", "panic"}
+	"flushed-100000", "declared-0", "declared-5", "declared-100000", "short", "long", "status-200", "status-204", "status-304", "status-404", "close", "lines", "list-200", "list-204", "list-404", "dated-200", "dated-304", "odd-200", "leaving-200", "abort-0", "abort-5000", "panic"}
 
 // bodies are ways to send one.
 var bodies = []struct{ name, head, body string }{

@@ -21,7 +21,7 @@ type Config struct {
 	HTTP2 *http.Server
 	// ConnContext makes the context of a connection's requests: strict.ConnContext, so that the marks of a request are found. Required.
 	ConnContext func(context.Context, net.Conn) context.Context
-	// ReadHeaderTimeout bounds a head from its first byte. Zero: 10 s.
+	// ReadHeaderTimeout bounds a head from its first byte, and the first one of a connection from the connection's beginning. Zero: 10 s.
 	ReadHeaderTimeout time.Duration
 	// IdleTimeout bounds the waiting for the next request. Zero: 60 s.
 	IdleTimeout time.Duration

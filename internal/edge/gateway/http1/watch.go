@@ -63,7 +63,7 @@ func (w *watch) start(c *conn) {
 		return
 	}
 	w.ended = make(chan struct{})
-	c.setRead(time.Time{})
+	_ = c.nc.SetReadDeadline(time.Time{}) // not setRead: what is known of the deadline is the connection's own goroutine's, and end sets it
 	go w.read(c, w.x, w.ended)
 }
 

@@ -16,6 +16,11 @@ type Config struct {
 	// floor: a MinVersion of zero means 1.2, a lower one is an error. NextProtos
 	// empty means h2 and http/1.1; no other protocol may be listed.
 	TLS *tls.Config
+	// Plain: connections come in clear and speak HTTP/1 alone, as those of a
+	// proxy on this machine do, over loopback or a Unix socket. TLS must be nil
+	// then. Requests have no Request.TLS with http1, and an empty one with
+	// net/http. Default false.
+	Plain bool
 	// HandshakeTimeout bounds the handshake from accept to its end. Zero: 10 s.
 	HandshakeTimeout time.Duration
 	// MaxHead bounds a head in bytes, line ends included. Zero: 32 KiB.
@@ -61,6 +66,7 @@ type Config struct {
 
 // Errors of New.
 var (
+	errPlainTLS  = errors.New("strict listener: Config.Plain and Config.TLS are both set")
 	errNoTLS     = errors.New("strict listener: Config.TLS is missing or has no certificate")
 	errOldTLS    = errors.New("strict listener: Config.TLS.MinVersion is below TLS 1.2")
 	errProtocol  = errors.New("strict listener: Config.TLS.NextProtos has a protocol other than h2 and http/1.1")
@@ -101,6 +107,12 @@ func orDefault[T int | time.Duration](n, fallback T) T {
 
 func (cfg *Config) completeTLS() error {
 	t := cfg.TLS
+	switch {
+	case cfg.Plain && t != nil:
+		return errPlainTLS
+	case cfg.Plain:
+		return nil
+	}
 	if t == nil || len(t.Certificates) == 0 && t.GetCertificate == nil && t.GetConfigForClient == nil {
 		return errNoTLS
 	}

@@ -17,6 +17,9 @@ func NewPlainConn(c transport, cfg Config) net.Conn {
 	return newConn(c, raw, l)
 }
 
+// NewGrace is newGrace.
+const NewGrace = newGrace
+
 // The bounds of a goodbye, for tests in a bubble of their own time.
 const (
 	LingerTimeout   = lingerTimeout

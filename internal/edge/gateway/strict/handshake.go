@@ -31,11 +31,13 @@ type rawConn struct {
 	phase atomic.Int32
 	sock  socket
 
-	deadline time.Time // of the handshake; zero once it is over
-	given    time.Time // when Accept returned it; set before the phase says so
-	seen     bool      // the first byte was looked at
-	plain    bool      // and it was not TLS
-	placed   bool      // it holds a place among the handshakes being computed
+	deadline time.Time   // of the handshake; zero once it is over
+	given    time.Time   // when Accept returned it; set before the phase says so
+	standard atomic.Bool // http.Server has it
+	reached  atomic.Bool // and its first request has reached the handler
+	seen     bool        // the first byte was looked at
+	plain    bool        // and it was not TLS
+	placed   bool        // it holds a place among the handshakes being computed
 
 	source  netip.Addr // whom it counts for; see claim
 	counted bool       // false: exempt, it counts for nobody
@@ -91,6 +93,10 @@ func (r *rawConn) begin() bool {
 
 // handshake brings one connection to Accept, or ends it.
 func (l *Listener) handshake(raw *rawConn) {
+	if l.cfg.Plain {
+		l.give(raw, newConn(inClear{raw}, raw, l))
+		return
+	}
 	raw.deadline = time.Now().Add(l.cfg.HandshakeTimeout)
 	_ = raw.SetDeadline(raw.deadline)
 	tc, f := l.secure(raw)
@@ -102,15 +108,32 @@ func (l *Listener) handshake(raw *rawConn) {
 		return
 	}
 	_ = raw.SetDeadline(time.Time{})
-	a := accepted{conn: tc, raw: raw}
-	if tc.ConnectionState().NegotiatedProtocol != protoH2 {
-		a.conn = newConn(tc, raw, l)
+	if tc.ConnectionState().NegotiatedProtocol == protoH2 {
+		l.give(raw, tc)
+		return
 	}
+	l.give(raw, newConn(tc, raw, l))
+}
+
+// give hands a connection to Accept.
+func (l *Listener) give(raw *rawConn, c net.Conn) {
 	select {
-	case l.out <- a:
+	case l.out <- accepted{conn: c, raw: raw}:
 	case <-l.closing:
 		_ = raw.Close()
 	}
+}
+
+// inClear is a connection without TLS, in the place of one with it.
+type inClear struct{ *rawConn }
+
+// ConnectionState is that of no TLS.
+func (inClear) ConnectionState() (none tls.ConnectionState) { return none }
+
+// CloseWrite ends our side of the connection.
+func (c inClear) CloseWrite() error {
+	c.closeWrite()
+	return nil
 }
 
 // secure does the handshake, in a place among those being computed.

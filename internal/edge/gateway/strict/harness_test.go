@@ -1,6 +1,7 @@
 package strict_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -84,6 +85,18 @@ func (d *door) snapshot() ([]request, []strict.Fault) {
 // nil handler is the recording one.
 func openDoor(t *testing.T, change func(*strict.Config, *http.Server)) *door {
 	t.Helper()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := openDoorOn(t, inner, change)
+	d.addr = inner.Addr().String()
+	return d
+}
+
+// openDoorOn is openDoor on a listener of the test's own.
+func openDoorOn(t *testing.T, inner net.Listener, change func(*strict.Config, *http.Server)) *door {
+	t.Helper()
 	d := &door{t: t, told: make(chan strict.Fault, 1000)}
 	cert, pool := mustCertificate(t)
 	d.pool = pool
@@ -101,15 +114,10 @@ func openDoor(t *testing.T, change func(*strict.Config, *http.Server)) *door {
 	if change != nil {
 		change(&cfg, d.server)
 	}
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if d.listener, err = strict.New(inner, cfg); err != nil {
 		t.Fatal(err)
 	}
-	d.listener, err = strict.New(inner, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.addr = inner.Addr().String()
 	strict.Configure(d.server, d.listener)
 	served := make(chan error, 1)
 	if os.Getenv("COUNTERSIGN_HTTP1") == "own" {
@@ -142,6 +150,13 @@ func (d *door) close() error {
 		return d.own.Close()
 	}
 	return d.server.Close()
+}
+
+func (d *door) shutdown(ctx context.Context) error {
+	if d.own != nil {
+		return d.own.Shutdown(ctx)
+	}
+	return d.server.Shutdown(ctx)
 }
 
 // dial opens a raw HTTP/1 connection over TLS.

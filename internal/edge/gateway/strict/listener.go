@@ -145,7 +145,8 @@ func (l *Listener) ConnState(c net.Conn, state http.ConnState) {
 			c.hijacked.Store(true)
 		}
 	case *tls.Conn:
-		if raw, ok := c.NetConn().(*rawConn); ok && state == http.StateActive {
+		if raw := rawOf(c); raw != nil && state == http.StateActive {
+			raw.reached.Store(raw.phase.Load() == phaseActive) // it is active once for its preface, and then for each request
 			raw.begin()
 		}
 	}

@@ -2,6 +2,7 @@ package strict
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/http"
 	"time"
@@ -22,10 +23,10 @@ const (
 )
 
 // Configure prepares srv to serve l: HTTP/1 and HTTP/2 over TLS, never h2c;
-// ConnContext and ConnState (those of srv are still called, after ours); heads
+// ConnContext, ConnState and Handler (those of srv are still called, after ours); heads
 // as l bounds them; HTTP/2 bounds (security rule 37); no answer of net/http's
 // own to OPTIONS *; connections without a request closed when Shutdown begins
-// (CloseIdle), those that are younger than half a second at that age.
+// (CloseIdle), those that are younger than 2 s at that age.
 // ReadHeaderTimeout (10 s) and IdleTimeout (60 s) are set where they are zero:
 // they are what ends a head that trickles in. ReadTimeout and WriteTimeout are
 // left alone, since one bound for all bodies suits no streaming answer: the
@@ -62,6 +63,9 @@ func Configure(srv *http.Server, l *Listener) {
 func chainHooks(srv *http.Server, l *Listener) {
 	context1, state1 := srv.ConnContext, srv.ConnState
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		if raw := rawOf(c); raw != nil {
+			raw.standard.Store(true)
+		}
 		ctx = ConnContext(ctx, c)
 		if context1 != nil {
 			return context1(ctx, c)
@@ -74,4 +78,26 @@ func chainHooks(srv *http.Server, l *Listener) {
 			state1(c, state)
 		}
 	}
+	if handler := srv.Handler; handler != nil {
+		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ProtoMajor == 1 { // of HTTP/2, ConnState tells
+				if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+					c.raw.reached.Store(true)
+				}
+			}
+			handler.ServeHTTP(w, r)
+		})
+	}
+}
+
+// rawOf is what stands under a connection that Accept gave out; nil: it is another's.
+func rawOf(c net.Conn) *rawConn {
+	switch c := c.(type) {
+	case *conn:
+		return c.raw
+	case *tls.Conn:
+		raw, _ := c.NetConn().(*rawConn)
+		return raw
+	}
+	return nil
 }

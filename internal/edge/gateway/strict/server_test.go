@@ -11,6 +11,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"countersign.dev/internal/edge/gateway/strict"
@@ -294,19 +295,29 @@ func TestTruncatedHeadIsRefused(t *testing.T) {
 	checkHostile(t, &door{refused: []strict.Fault{<-d.told}}, refused("", "", strict.TruncatedHead), rest)
 }
 
+// TestSlowHeadIsReported: half a head is there long before its time is over, and the rest never comes.
 func TestSlowHeadIsReported(t *testing.T) {
-	d := openDoor(t, func(_ *strict.Config, srv *http.Server) { srv.ReadHeaderTimeout = 50 * time.Millisecond })
-	c := d.dial()
-	_, _ = io.WriteString(c, "GET /half HTTP/1.1\r\nHost")
-	if f := <-d.told; f != strict.SlowHead {
-		t.Errorf("told %v", f)
-	}
-	if answer, _ := io.ReadAll(c); len(answer) != 0 {
-		t.Errorf("answer %q", answer)
-	}
-	if seen, _ := d.snapshot(); len(seen) != 0 {
-		t.Errorf("the handler saw %+v", seen)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		inner := scripted{give: make(chan any, 1)}
+		d := openDoorOn(t, inner, func(_ *strict.Config, srv *http.Server) { srv.ReadHeaderTimeout = 5 * time.Second })
+		mine, theirs := newPipe("127.0.0.1")
+		defer theirs.Close()
+		inner.give <- mine
+		c := tls.Client(theirs, &tls.Config{RootCAs: d.pool, ServerName: "127.0.0.1", NextProtos: []string{"http/1.1"}})
+		if _, err := io.WriteString(c, "GET /half HTTP/1.1\r\nHost"); err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		if answer, _ := io.ReadAll(c); len(answer) != 0 {
+			t.Errorf("answer %q", answer)
+		}
+		if f := <-d.told; f != strict.SlowHead || time.Since(begun) != 5*time.Second {
+			t.Errorf("told %v after %s", f, time.Since(begun))
+		}
+		if seen, _ := d.snapshot(); len(seen) != 0 {
+			t.Errorf("the handler saw %+v", seen)
+		}
+	})
 }
 
 func TestAnswerIsConfigurable(t *testing.T) {

@@ -55,13 +55,18 @@ func TestSocketWritesAllOfIt(t *testing.T) {
 
 // TestSocketKeepsDeadlines: a write that finds no room and a read that finds nothing end at their deadlines, with how far they came.
 func TestSocketKeepsDeadlines(t *testing.T) {
-	s, ours, _ := tcpPair(t)
-	if err := ours.SetDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
+	s, ours, theirs := tcpPair(t)
+	begun := make(chan error, 1)
+	go func() { // the time comes when some of it has arrived, and not before
+		_, err := theirs.Read(make([]byte, 1))
+		begun <- errors.Join(err, ours.SetDeadline(time.Now().Add(20*time.Millisecond)))
+	}()
 	n, err := s.send(ours, make([]byte, 64<<20))
 	if n <= 0 || n >= 64<<20 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("write: %d bytes, %v", n, err)
+	}
+	if err := <-begun; err != nil {
+		t.Fatal(err)
 	}
 	if n, err := s.receive(ours, make([]byte, 8)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read: %d bytes, %v", n, err)

@@ -6,12 +6,12 @@ import (
 	"syscall"
 )
 
-// socket reads and writes a TCP connection with system calls that the scheduler is not told of. It would otherwise give the
+// socket reads and writes a connection of the kernel's with system calls that the scheduler is not told of. It would otherwise give the
 // processor's place away whenever the kernel hands the processor to whoever was woken by what was written, and nearly every write
 // wakes somebody. Nothing of it waits in the kernel: the runtime's sockets are non-blocking, and its poller does the waiting.
 // Reads are serial, and so are writes, as TLS does them.
 type socket struct {
-	raw   syscall.RawConn // nil: the connection is not TCP
+	raw   syscall.RawConn // nil: the connection is another one
 	read  transfer
 	write transfer
 	pull  func(fd uintptr) bool
@@ -25,13 +25,18 @@ type transfer struct {
 	err error
 }
 
-// open looks under a plain TCP connection; under any other one stays its own.
+// open looks under a plain TCP connection, or one over a Unix socket; under any other one stays its own.
 func (s *socket) open(c net.Conn) {
-	tcp, ok := c.(*net.TCPConn)
-	if !ok {
+	var under syscall.Conn
+	switch c := c.(type) {
+	case *net.TCPConn:
+		under = c
+	case *net.UnixConn:
+		under = c
+	default:
 		return
 	}
-	if raw, err := tcp.SyscallConn(); err == nil {
+	if raw, err := under.SyscallConn(); err == nil {
 		s.raw, s.pull, s.push = raw, s.pullOnce, s.pushAll
 	}
 }

@@ -211,7 +211,7 @@ func TestAnswers(t *testing.T) {
 			if resp.Status != want.status || resp.ContentLength != want.length || string(body) != want.body {
 				t.Errorf("got %d, length %d, body %q", resp.Status, resp.ContentLength, body)
 			}
-			if diff := cmp.Diff(want.header, resp.Header); diff != "" {
+			if diff := cmp.Diff(want.header, resp.Header.Map()); diff != "" {
 				t.Errorf("header (-want +got):\n%s", diff)
 			}
 			mustAsk(t, d, "GET", "/", "next")

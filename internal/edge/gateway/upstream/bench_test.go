@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"testing"
 
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/upstream"
 )
 
@@ -66,7 +67,7 @@ func benchDoer(b *testing.B, cfg upstream.Config) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		var resp upstream.Response
-		r := &upstream.Request{Method: "GET", Target: "/api/v1/cards?limit=10", Host: "api.example", Header: benchHeader}
+		r := &upstream.Request{Method: "GET", Target: "/api/v1/cards?limit=10", Host: "api.example", Header: fields.Of(benchHeader)}
 		buf := make([]byte, 4<<10)
 		for pb.Next() {
 			if err := d.Do(b.Context(), r, &resp); err != nil {

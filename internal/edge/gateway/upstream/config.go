@@ -43,7 +43,9 @@ type Config struct {
 	// MaxWaiting bounds the requests that wait; one more is ErrOverloaded at
 	// once. Default 1024.
 	MaxWaiting int
-	// MaxIdle bounds the idle ones among them. Default 128.
+	// MaxIdle bounds the idle ones among them. Default MaxConns: fewer mean
+	// that a load of more requests at a time closes and makes connections all
+	// the time. IdleTimeout ends those that are not needed any more.
 	MaxIdle int
 	// MaxHeaderBytes bounds the head of one answer. Default 64 KiB, at most
 	// 16 MiB.
@@ -94,11 +96,13 @@ func (c *Config) complete() error {
 	counts := []bound[int]{
 		{&c.MaxConns, 512, "MaxConns"},
 		{&c.MaxWaiting, 1024, "MaxWaiting"},
-		{&c.MaxIdle, 128, "MaxIdle"},
 		{&c.MaxHeaderBytes, 64 << 10, "MaxHeaderBytes"},
 		{&c.MaxHeaderLines, 100, "MaxHeaderLines"},
 	}
 	if err := errors.Join(fillAll(durations), fillAll(counts)); err != nil {
+		return err
+	}
+	if err := fillAll([]bound[int]{{&c.MaxIdle, c.MaxConns, "MaxIdle"}}); err != nil {
 		return err
 	}
 	if c.MaxHeaderBytes > 16<<20 {

@@ -96,8 +96,12 @@ func TestFullSendBufferDrains(t *testing.T) {
 		w.exchange(ok("fine"))
 		w.ended()
 	})
-	d := client(t, upstream.Config{URL: u, Dial: stuffed(t)}, nil)
-	time.AfterFunc(20*brief, func() { close(drain) })
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := stuffed(t)(ctx, network, addr)
+		time.AfterFunc(10*brief, func() { close(drain) }) // not while it is stuffed: that would never end
+		return c, err
+	}
+	d := client(t, upstream.Config{URL: u, Dial: dial}, nil)
 	mustAsk(t, d, "POST", "/", "fine", "body")
 }
 
@@ -112,7 +116,7 @@ func TestUsedConnectionThatTakesNothingIsReplaced(t *testing.T) {
 				func(w *wire) { w.exchange(ok("second")); w.ended() })
 			defer close(over)
 			var conns dials
-			d := client(t, upstream.Config{URL: u, MaxConns: 1, WriteTimeout: 5 * time.Second, Timeout: 5 * time.Second}, &conns)
+			d := client(t, upstream.Config{URL: u, MaxConns: 1}, &conns)
 			mustAsk(t, d, "GET", "/", "first")
 			if err := conns.conns[0].SetWriteBuffer(1); err != nil { // no longer grows by itself
 				t.Fatal(err)
@@ -137,7 +141,7 @@ func TestDesign12AnswerBeforeTheBodyEndsTheConnection(t *testing.T) {
 			w.ended()
 		},
 		func(w *wire) { w.exchange(ok("next")); w.ended() })
-	d := client(t, upstream.Config{URL: u, Dial: buffered(64 << 10), Timeout: 5 * time.Second}, nil)
+	d := client(t, upstream.Config{URL: u, Dial: buffered(64 << 10)}, nil)
 	resp := open(t, d, t.Context(), &upstream.Request{Method: "POST", Target: "/", Body: make([]byte, size)})
 	close(answered)
 	readN(t, resp.Body, "early")
@@ -156,7 +160,7 @@ func TestDesign12BodyLeftInTheSendBufferEndsTheConnection(t *testing.T) {
 				func(w *wire) { w.headOnly(); w.send(ok("early")); <-over },
 				func(w *wire) { w.exchange(ok("next")); w.ended() })
 			defer close(over)
-			d := client(t, upstream.Config{URL: u, Dial: buffered(1 << 20), WriteTimeout: 5 * time.Second, Timeout: 5 * time.Second}, nil)
+			d := client(t, upstream.Config{URL: u, Dial: buffered(1 << 20)}, nil)
 			mustAsk(t, d, "POST", "/", "early", strings.Repeat("x", size))
 			mustAsk(t, d, "GET", "/", "next")
 		})

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/upstream"
 )
 
@@ -68,7 +69,7 @@ func TestAnswersHopByHopFieldsAreRemoved(t *testing.T) {
 // No outcome repeats what the request carried.
 func TestRule33ErrorsDoNotQuoteTheRequest(t *testing.T) {
 	secret := func(method, target, value string) *upstream.Request {
-		return &upstream.Request{Method: method, Target: target, Header: http.Header{"Authorization": {value}}, Body: []byte("s3cret")}
+		return &upstream.Request{Method: method, Target: target, Header: fields.Of(http.Header{"Authorization": {value}}), Body: []byte("s3cret")}
 	}
 	both(t, func(t *testing.T, standard bool) {
 		u := serve(t, func(w *wire) { w.request() }, func(w *wire) { w.exchange("s3cret\r\n") },
@@ -208,7 +209,7 @@ func TestLeanAllocatesLittle(t *testing.T) {
 	})
 	d := client(t, upstream.Config{URL: u}, nil)
 	var resp upstream.Response
-	r := &upstream.Request{Method: "GET", Target: "/", Header: benchHeader}
+	r := &upstream.Request{Method: "GET", Target: "/", Header: fields.Of(benchHeader)}
 	buf := make([]byte, 64)
 	allocs := testing.AllocsPerRun(200, func() {
 		if err := d.Do(t.Context(), r, &resp); err != nil {

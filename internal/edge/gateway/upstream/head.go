@@ -2,8 +2,9 @@ package upstream
 
 import (
 	"bytes"
-	"net/http"
 	"net/textproto"
+
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // head is an answer's head while it arrives: one pass over the bytes, line by
@@ -206,26 +207,29 @@ func (h *head) consistent() error {
 	return nil
 }
 
-// header fills dst, which is empty, from the bytes that were parsed. All names
-// and values share one string and one slice of values.
-func (h *head) header(b []byte, dst http.Header) {
+// header appends to dst, which is empty, the fields that were parsed, but for
+// those that belong to the connection. All names and values share one string.
+func (h *head) header(b []byte, dst fields.List) fields.List {
 	text := string(b[:h.pos])
-	values := make([]string, len(h.fields))
-	for i, f := range h.fields {
-		name := canonical(text[f.name0:f.name1])
-		values[i] = text[f.value0:f.value1]
-		if old, ok := dst[name]; ok {
-			dst[name] = append(old, values[i])
-		} else {
-			dst[name] = values[i : i+1 : i+1]
+	for _, f := range h.fields {
+		if name := text[f.name0:f.name1]; !hopByHop(name) {
+			dst = append(dst, fields.Field{Name: canonical(name), Value: text[f.value0:f.value1]})
 		}
 	}
 	if h.hops {
-		dropNamed(dst, dst["Connection"])
+		h.dropNamed(text, &dst)
 	}
+	return dst
+}
+
+// dropNamed deletes the fields that the Connection lines name.
+func (h *head) dropNamed(text string, dst *fields.List) {
 	for _, f := range h.fields {
-		if name := text[f.name0:f.name1]; hopByHop(name) {
-			delete(dst, canonical(name))
+		if !equalFold(text[f.name0:f.name1], "connection") {
+			continue
+		}
+		for name := range connectionOptions(text[f.value0:f.value1]) {
+			dst.Del(name)
 		}
 	}
 }

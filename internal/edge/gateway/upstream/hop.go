@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"iter"
 	"net/http"
 	"net/textproto"
 	"strings"
@@ -37,13 +38,13 @@ func notForwarded(name string) bool {
 	return hopByHop(name)
 }
 
-// dropNamed deletes the fields that the answer's Connection lines name.
-func dropNamed(h http.Header, lines []string) {
-	for _, line := range lines {
+// connectionOptions yields the names of fields that a Connection line lists, in canonical form.
+func connectionOptions(line string) iter.Seq[string] {
+	return func(yield func(string) bool) {
 		for token := range strings.SplitSeq(line, ",") {
 			token = strings.Trim(token, " \t")
-			if validName(token) {
-				delete(h, textproto.CanonicalMIMEHeaderKey(token))
+			if validName(token) && !yield(textproto.CanonicalMIMEHeaderKey(token)) {
+				return
 			}
 		}
 	}
@@ -52,7 +53,11 @@ func dropNamed(h http.Header, lines []string) {
 // dropHops deletes the hop-by-hop fields of an answer of the standard transport
 // and what its Connection lines name.
 func dropHops(h http.Header) {
-	dropNamed(h, h["Connection"])
+	for _, line := range h["Connection"] {
+		for name := range connectionOptions(line) {
+			delete(h, name)
+		}
+	}
 	for name := range h {
 		if hopByHop(name) {
 			delete(h, name)

@@ -201,7 +201,7 @@ func (l *lean) readHead(c *conn) error {
 func (l *lean) deliver(c *conn, method string, resp *Response) {
 	h := &c.head
 	resp.Status = h.status
-	h.header(c.buffered(), resp.Header)
+	resp.Header = h.header(c.buffered(), resp.Header)
 	c.r += h.pos
 	c.early = c.writer.unsent()
 	c.limit, c.silence = time.Time{}, l.cfg.BodyTimeout

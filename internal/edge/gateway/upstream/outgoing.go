@@ -3,6 +3,8 @@ package upstream
 import (
 	"net/http"
 	"strconv"
+
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // appendHead appends the request line and head of r to out. It refuses what an
@@ -30,29 +32,34 @@ func appendHead(out []byte, r *Request, host string) ([]byte, error) {
 	return append(out, '\r', '\n'), err
 }
 
-// appendFields checks and writes in one walk: the second walk over a map would
-// cost as much as all the rest. Fields that are not forwarded are checked, too,
-// so that both implementations refuse alike.
-func appendFields(out []byte, h http.Header) ([]byte, error) {
-	for name, values := range h {
-		if !validName(name) {
-			return out, errFieldName
+// appendFields checks and writes in one walk. Fields that are not forwarded
+// are checked, too, so that both implementations refuse alike.
+func appendFields(out []byte, h fields.List) ([]byte, error) {
+	for i := range h {
+		f := &h[i]
+		if err := check(f); err != nil {
+			return out, err
 		}
-		hidden := notForwarded(name)
-		for _, value := range values {
-			if !all(value, isValue) {
-				return out, errFieldValue
-			}
-			if hidden {
-				continue
-			}
-			out = append(out, name...)
-			out = append(out, ':', ' ')
-			out = append(out, value...)
-			out = append(out, '\r', '\n')
+		if notForwarded(f.Name) {
+			continue
 		}
+		out = append(out, f.Name...)
+		out = append(out, ':', ' ')
+		out = append(out, f.Value...)
+		out = append(out, '\r', '\n')
 	}
 	return out, nil
+}
+
+// check refuses a field that cannot be written as one line.
+func check(f *fields.Field) error {
+	switch {
+	case !validName(f.Name):
+		return errFieldName
+	case !all(f.Value, isValue):
+		return errFieldValue
+	}
+	return nil
 }
 
 // checkLine refuses a request whose method, target or host cannot be written
@@ -81,15 +88,10 @@ var (
 )
 
 // checkFields refuses what appendFields does.
-func checkFields(h http.Header) error {
-	for name, values := range h {
-		if !validName(name) {
-			return errFieldName
-		}
-		for _, value := range values {
-			if !all(value, isValue) {
-				return errFieldValue
-			}
+func checkFields(h fields.List) error {
+	for i := range h {
+		if err := check(&h[i]); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/upstream"
 	"github.com/google/go-cmp/cmp"
 )
@@ -44,10 +45,10 @@ func TestRequestOnTheWire(t *testing.T) {
 			upstream.Request{Method: "GET", Target: "/", Host: "api.example:8443"},
 			[]string{"Host: api.example:8443"}, nil},
 		"user agent is the caller's": {
-			upstream.Request{Method: "GET", Target: "/", Header: http.Header{"User-Agent": {"curl"}, "Accept-Encoding": {"br"}}},
+			upstream.Request{Method: "GET", Target: "/", Header: fields.Of(http.Header{"User-Agent": {"curl"}, "Accept-Encoding": {"br"}})},
 			[]string{"Accept-Encoding: br", "Host: upstream", "User-Agent: curl"}, nil},
 		"body": {
-			upstream.Request{Method: "PATCH", Target: "/", Body: []byte("{}"), Header: http.Header{"Content-Type": {"application/json"}}},
+			upstream.Request{Method: "PATCH", Target: "/", Body: []byte("{}"), Header: fields.Of(http.Header{"Content-Type": {"application/json"}})},
 			[]string{"Content-Length: 2", "Content-Type: application/json", "Host: upstream"}, nil},
 		"GET with a body": {
 			upstream.Request{Method: "GET", Target: "/", Body: []byte("{}")},
@@ -65,10 +66,10 @@ func TestRequestOnTheWire(t *testing.T) {
 			upstream.Request{Method: "GET", Target: "/", HasLength: true},
 			[]string{"Content-Length: 0", "Host: upstream"}, []string{"Host: upstream"}},
 		"doubled values": {
-			upstream.Request{Method: "GET", Target: "/", Header: http.Header{"A": {"1", "2"}, "Empty": {""}}},
+			upstream.Request{Method: "GET", Target: "/", Header: fields.Of(http.Header{"A": {"1", "2"}, "Empty": {""}})},
 			[]string{"A: 1", "A: 2", "Empty: ", "Host: upstream"}, nil},
 		"idempotency key": {
-			upstream.Request{Method: "POST", Target: "/", Body: []byte("x"), Header: http.Header{"Idempotency-Key": {"k"}}},
+			upstream.Request{Method: "POST", Target: "/", Body: []byte("x"), Header: fields.Of(http.Header{"Idempotency-Key": {"k"}})},
 			[]string{"Content-Length: 1", "Host: upstream", "Idempotency-Key: k"},
 			[]string{"Content-Length: 1", "Host: upstream", "idempotency-key: k"}},
 	}
@@ -99,7 +100,7 @@ func TestRule24CallersFramingIsNotSent(t *testing.T) {
 		h[name] = []string{"100-continue"}
 	}
 	both(t, func(t *testing.T, standard bool) {
-		_, got, body := sent(t, standard, &upstream.Request{Method: "POST", Target: "/", Header: h, Body: []byte("b")})
+		_, got, body := sent(t, standard, &upstream.Request{Method: "POST", Target: "/", Header: fields.Of(h), Body: []byte("b")})
 		if diff := cmp.Diff([]string{"Content-Length: 1", "Host: upstream", "X-Kept: 1"}, got); diff != "" || body != "b" {
 			t.Errorf("body %q, fields (-want +got):\n%s", body, diff)
 		}
@@ -130,15 +131,15 @@ func TestRule24RefusesInjection(t *testing.T) {
 		"host with space":      {Method: "GET", Target: "/", Host: "a b"},
 		"host with path":       {Method: "GET", Target: "/", Host: "a/b"},
 		"host with user":       {Method: "GET", Target: "/", Host: "u@a"},
-		"value with CR":        {Method: "GET", Target: "/", Header: http.Header{"A": {"b\rc"}}},
-		"value with LF":        {Method: "GET", Target: "/", Header: http.Header{"A": {"b\nc"}}},
-		"value with CRLF":      {Method: "GET", Target: "/", Header: http.Header{"A": {"fine", "b\r\nC: d"}}},
-		"value with NUL":       {Method: "GET", Target: "/", Header: http.Header{"A": {"b\x00c"}}},
-		"name with CRLF":       {Method: "GET", Target: "/", Header: http.Header{"A: b\r\nC": {"d"}}},
-		"name with space":      {Method: "GET", Target: "/", Header: http.Header{"A ": {"d"}}},
-		"name with colon":      {Method: "GET", Target: "/", Header: http.Header{"A:": {"d"}}},
-		"empty name":           {Method: "GET", Target: "/", Header: http.Header{"": {"d"}}},
-		"dropped name, hidden": {Method: "GET", Target: "/", Header: http.Header{"Connection": {"a\r\nB: c"}}},
+		"value with CR":        {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A": {"b\rc"}})},
+		"value with LF":        {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A": {"b\nc"}})},
+		"value with CRLF":      {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A": {"fine", "b\r\nC: d"}})},
+		"value with NUL":       {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A": {"b\x00c"}})},
+		"name with CRLF":       {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A: b\r\nC": {"d"}})},
+		"name with space":      {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A ": {"d"}})},
+		"name with colon":      {Method: "GET", Target: "/", Header: fields.Of(http.Header{"A:": {"d"}})},
+		"empty name":           {Method: "GET", Target: "/", Header: fields.Of(http.Header{"": {"d"}})},
+		"dropped name, hidden": {Method: "GET", Target: "/", Header: fields.Of(http.Header{"Connection": {"a\r\nB: c"}})},
 	}
 	both(t, func(t *testing.T, standard bool) {
 		d := client(t, upstream.Config{URL: serve(t), Standard: standard}, nil)
@@ -159,7 +160,7 @@ func TestRule24RefusedRequestLeavesNothingBehind(t *testing.T) {
 		u := serve(t, func(w *wire) { head, _ = w.request(); w.send(ok("")); w.ended() })
 		d := client(t, upstream.Config{URL: u, Standard: standard}, nil)
 		var resp upstream.Response
-		bad := http.Header{"A": {"left behind"}, "B": {"left behind"}, "C": {"left behind", "\n"}}
+		bad := fields.Of(http.Header{"A": {"left behind"}, "B": {"left behind"}, "C": {"left behind", "\n"}})
 		if err := d.Do(t.Context(), &upstream.Request{Method: "GET", Target: "/", Header: bad}, &resp); !errors.Is(err, upstream.ErrInvalidRequest) {
 			t.Fatalf("error %v, want an invalid request", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"countersign.dev/internal/edge/gateway/fields"
 	"countersign.dev/internal/edge/gateway/upstream"
 )
 
@@ -120,7 +121,7 @@ func TestDesign12RetriesOnlyWhatIsSafe(t *testing.T) {
 				d := client(t, upstream.Config{URL: u, Standard: standard}, nil)
 				mustAsk(t, d, "GET", "/", "")
 				var resp upstream.Response
-				r := &upstream.Request{Method: method, Target: "/", Body: []byte(body), Header: http.Header{"Idempotency-Key": {"k"}}}
+				r := &upstream.Request{Method: method, Target: "/", Body: []byte(body), Header: fields.Of(http.Header{"Idempotency-Key": {"k"}})}
 				if err := d.Do(t.Context(), r, &resp); !errors.Is(err, want.err) {
 					t.Fatalf("%s %q: error %v, want %v", method, body, err, want.err)
 				}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // standard holds the standard transport to the contract of Doer: HTTP/1.1 or 2,
@@ -83,7 +85,7 @@ func (s *standard) Do(ctx context.Context, r *Request, resp *Response) error {
 	}
 	e.timer.Stop() // from here on every read of the body has its own time
 	dropHops(res.Header)
-	resp.Status, resp.Header = res.StatusCode, res.Header
+	resp.Status, resp.Header = res.StatusCode, fields.Of(res.Header)
 	resp.ContentLength = contentLength(res)
 	if res.Body == http.NoBody {
 		e.end()
@@ -148,17 +150,15 @@ func targetURL(base *url.URL, target string) (*url.URL, error) {
 // failed.
 func outgoing(r *Request) http.Header {
 	h := make(http.Header, len(r.Header)+1)
-	all := make([]string, 0, 2*len(r.Header))
-	for name, values := range r.Header {
+	for _, f := range r.Header {
+		name := f.Name
 		if notForwarded(name) {
 			continue
 		}
 		if !safe(r.Method) && strings.HasSuffix(name, "Idempotency-Key") {
 			name = strings.ToLower(name)
 		}
-		start := len(all)
-		all = append(all, values...)
-		h[name] = all[start:len(all):len(all)]
+		h[name] = append(h[name], f.Value)
 	}
 	if _, ok := h["User-Agent"]; !ok {
 		h["User-Agent"] = nil

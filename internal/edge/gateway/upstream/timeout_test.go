@@ -1,12 +1,15 @@
 package upstream_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
 	"net"
+	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"countersign.dev/internal/edge/gateway/upstream"
@@ -65,26 +68,30 @@ func TestRule26SilentBodyTimesOut(t *testing.T) {
 // runs only while the caller reads.
 func TestTimeoutsDoNotRunWhileTheCallerPauses(t *testing.T) {
 	both(t, func(t *testing.T, standard bool) {
-		t.Parallel()
-		const start, pause = time.Second, 3200 * time.Millisecond // longer than the three before the body
-		next := make(chan struct{})
-		defer close(next)
-		u := serve(t, func(w *wire) {
-			w.exchange("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+		synctest.Test(t, func(t *testing.T) {
+			const start, pause = time.Second, 3200 * time.Millisecond // longer than the three before the body
+			ours, theirs := net.Pipe()
+			dial := func(context.Context, string, string) (net.Conn, error) { return ours, nil }
+			d := client(t, upstream.Config{URL: &url.URL{Scheme: "http", Host: "upstream"}, Dial: dial,
+				Timeout: start, WriteTimeout: start, DialTimeout: start, BodyTimeout: start, Standard: standard}, nil)
+			next := make(chan struct{})
+			go func() {
+				w := &wire{Conn: theirs, t: t, br: bufio.NewReader(theirs)}
+				w.exchange("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n")
+				for range 2 {
+					<-next
+					w.send("x")
+				}
+				w.ended()
+			}()
+			resp := open(t, d, t.Context(), &upstream.Request{Method: "GET", Target: "/"})
 			for range 2 {
-				<-next
-				w.send("x")
+				time.Sleep(pause)
+				next <- struct{}{}
+				readN(t, resp.Body, "x")
 			}
-			w.ended()
+			_ = resp.Body.Close()
 		})
-		d := client(t, upstream.Config{URL: u, Timeout: start, WriteTimeout: start, DialTimeout: start, BodyTimeout: start, Standard: standard}, nil)
-		resp := open(t, d, t.Context(), &upstream.Request{Method: "GET", Target: "/"})
-		for range 2 {
-			<-time.After(pause) // the pause is what is tested
-			next <- struct{}{}
-			readN(t, resp.Body, "x")
-		}
-		_ = resp.Body.Close()
 	})
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"net/http"
+
+	"countersign.dev/internal/edge/gateway/fields"
 )
 
 // Doer sends requests to one upstream. It is safe for concurrent use.
@@ -41,10 +43,10 @@ type Request struct {
 	Target string
 	// Host is the Host header; empty: the host of the configured URL.
 	Host string
-	// Header holds the fields to send, under canonical keys. The client adds
+	// Header holds the fields to send, with canonical names. The client adds
 	// none of its own but Host and Content-Length. Hop-by-hop fields, Expect,
 	// Host and Content-Length in it are not sent (RFC 9110 §7.6.1).
-	Header http.Header
+	Header fields.List
 	// Body is the whole content; nil and empty are the same.
 	Body []byte
 	// HasLength writes Content-Length even when Body is empty.
@@ -52,15 +54,15 @@ type Request struct {
 }
 
 // Response is the final answer. The zero value is ready for use; one Response
-// may be used again for a later Do once its Body has been closed, and its
-// Header map is then reused. It must not be copied while its Body is open.
+// may be used again for a later Do once its Body has been closed, and the
+// memory of its Header is then reused. It must not be copied while its Body is open.
 type Response struct {
 	// Status is 200 to 599, never an interim status.
 	Status int
-	// Header holds the answer's fields under canonical keys, without
-	// hop-by-hop fields and what Connection named. Trailers are dropped
+	// Header holds the answer's fields as they came, with canonical names and
+	// without hop-by-hop fields and what Connection named. Trailers are dropped
 	// (security rule 37).
-	Header http.Header
+	Header fields.List
 	// Body streams the content, without the framing. It is never nil after Do.
 	// Closing it before its end closes the connection. It is not safe for
 	// concurrent use.
@@ -72,11 +74,9 @@ type Response struct {
 	body stream
 }
 
-// reset forgets the previous answer and keeps the memory of its header map.
+// reset forgets the previous answer and keeps the memory of its header.
 func (p *Response) reset() {
 	p.Status, p.ContentLength, p.Body = 0, 0, http.NoBody
 	clear(p.Header)
-	if p.Header == nil {
-		p.Header = make(http.Header, 8)
-	}
+	p.Header = p.Header[:0]
 }

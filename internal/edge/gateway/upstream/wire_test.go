@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"io"
 	"net"
@@ -114,6 +115,7 @@ func client(t *testing.T, cfg upstream.Config, dialled *dials) upstream.Doer {
 	if dialled != nil {
 		cfg.Dial = dialled.dial
 	}
+	cfg.DialTimeout, cfg.QueueTimeout = cmp.Or(cfg.DialTimeout, time.Minute), cmp.Or(cfg.QueueTimeout, time.Minute) // for a machine that does much else
 	d, err := upstream.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -181,7 +183,7 @@ func ask(d upstream.Doer, method, target string, body ...string) (answer, error)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
-	return answer{resp.Status, string(b), resp.Header}, err
+	return answer{resp.Status, string(b), resp.Header.Map()}, err
 }
 
 func mustAsk(t *testing.T, d upstream.Doer, method, target, wantBody string, body ...string) {
