@@ -6,23 +6,28 @@ cd "$(dirname "$0")/.."
 lane=${1:-all}
 go=${GO:-go}
 
-say() { printf '== %s\n' "$*"; }
+# What is shipped is built without C, and so is what is tested, but for the race detector, which needs it: one tree to compile less.
+export CGO_ENABLED=0
+
+say() { printf '== %s  %s\n' "$(date +%H:%M:%S)" "$*"; }
 
 # The race detector needs a C compiler; without one the tests still run here, but not in CI.
 # SQLite, a C program translated to Go, is not looked at: it has no goroutines, and made the registry's tests three times as slow.
-race='-race -gcflags=modernc.org/...=-race=false'
+race='-race -gcflags=modernc.org/...=-race=false' cgo=1
 if ! command -v "${CC:-cc}" >/dev/null 2>&1 && ! command -v gcc >/dev/null 2>&1; then
     if [ "${CI:-}" = true ]; then
         echo "CI: no C compiler, and so no race detector; .ci/run must install one" >&2
         exit 1
     fi
     say "no C compiler found: running without the race detector"
-    race=
+    race= cgo=0
 fi
 
 # Packages that turn one text into another, or ask servers of their own one question after the other: the race detector would only
 # make them slow.
 plain='/(deploy|internal/config|internal/explain|internal/snippet|internal/edge/console|internal/edge/portal|internal/edge/doortest|profile/library)$'
+# What counts allocations, bytes and instructions.
+counted='Allocat|AtMost[0-9]+Bytes|Instructions'
 # One goroutine for minutes under the race detector, which has nothing to find there that other tests do not show.
 calm='^Test(CommandLine|ServerSaysTheSame|GarbageIsNoFault|HostileNamesStayText|TenThousandPartners.*|NothingBadBreaksAnOperation|APageOfProposalsIsBoundedInBytes|TheLongestProposalCanBeApproved|AMemberWhoHasUsedTheDayUp.*|AMemberAsksForSoMuchInADay|WhatAMemberAskedForIsSeenAsLongAsItWaits|MembersLeaveRoom.*|EvidenceIsBounded|PiecesOfTheRosterMakeTheWhole|ARegisterIsBuiltWithPauses)$'
 unit() {
@@ -31,20 +36,22 @@ unit() {
     [ -z "$unformatted" ] || { echo "not formatted: $unformatted" >&2; exit 1; }
     say "vet"
     $go vet ./...
-    say "build without cgo"
-    CGO_ENABLED=0 $go build -o /dev/null ./cmd/countersign
+    say "build"
+    $go build -o /dev/null ./cmd/countersign
     say "unit tests ${race:+with the race detector}"
     # shellcheck disable=SC2046,SC2086
-    $go test $race -timeout 12m -skip "$snippets|$browser|$calm" $($go list ./... | grep -vE "/e2e|$plain")
+    CGO_ENABLED=$cgo $go test $race -timeout 12m -skip "$snippets|$browser|$calm" $($go list ./... | grep -vE "/e2e|$plain")
     say "unit tests of packages that the race detector would see nothing in"
     # shellcheck disable=SC2046
     $go test -timeout 6m -skip "$snippets|$browser|$calm" $($go list ./... | grep -E "$plain")
     say "long ones that do one thing after another: without the race detector"
     $go test -timeout 6m -run "$calm" ./cmd/countersign ./internal/access ./internal/registry ./internal/edge/console ./internal/edge/admin
     say "the gateway behind its own HTTP/1 server"
-    COUNTERSIGN_HTTP1=own $go test $race -count=1 -timeout 5m ./internal/edge/gateway ./internal/edge/gateway/strict
+    CGO_ENABLED=$cgo COUNTERSIGN_HTTP1=own $go test $race -count=1 -timeout 5m ./internal/edge/gateway ./internal/edge/gateway/strict
     say "tests that the race detector would distort"
-    $go test -timeout 3m -run 'Allocat|AtMost[0-9]+Bytes|Instructions' ./...
+    # shellcheck disable=SC2046
+    $go test -timeout 3m -run "$counted" $(grep -rlE --include=*_test.go --exclude-dir=bench --exclude-dir=tools \
+        "^func (Test|Fuzz|Example)[[:alnum:]_]*($counted)" . | xargs -n1 dirname | sort -u)
 }
 
 # What a test needs and this machine lacks is said here, since go test says it with -v only; in CI it is a failure.
