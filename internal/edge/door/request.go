@@ -1,8 +1,10 @@
 package door
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
+	"os"
 	"strings"
 
 	"countersign.dev/internal/access"
@@ -95,4 +97,15 @@ type Budget interface {
 	Take(n int64) bool
 	// Give gives them back.
 	Give(n int64)
+}
+
+// BodyMissed says why a body that a holder hands over did not arrive whole: err is what ended its reading from r.
+func BodyMissed(r *http.Request, err error) access.Reason {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return access.BodyTimeout
+	case r.Context().Err() != nil:
+		return access.ClientGone
+	}
+	return access.BodyNotSeen
 }

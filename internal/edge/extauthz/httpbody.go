@@ -1,13 +1,12 @@
 package extauthz
 
 import (
-	"errors"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"countersign.dev/internal/access"
+	"countersign.dev/internal/edge/door"
 )
 
 // bodyReader hands over the body of a check request, whole, when the pipeline asks for it. The zero value has none.
@@ -37,22 +36,11 @@ func (b *bodyReader) ReadBody(limit int64) ([]byte, access.Reason) {
 	_ = control.SetReadDeadline(time.Now().Add(DefaultTimeout))
 	body := make([]byte, length)
 	if _, err := io.ReadFull(b.r.Body, body); err != nil {
-		return nil, broken(b.r, err)
+		return nil, door.BodyMissed(b.r, err)
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	b.body = body
 	return body, access.Allowed
-}
-
-// broken maps what ended the reading of a body.
-func broken(r *http.Request, err error) access.Reason {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return access.BodyTimeout
-	case r.Context().Err() != nil:
-		return access.ClientGone
-	}
-	return access.BodyNotSeen
 }
 
 // release gives memory and budget back.

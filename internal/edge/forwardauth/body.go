@@ -1,10 +1,8 @@
 package forwardauth
 
 import (
-	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -174,7 +172,7 @@ func (b *body) ReadBody(limit int64) ([]byte, access.Reason) {
 	_ = control.SetReadDeadline(time.Now().Add(q.h.cfg.BodyTimeout))
 	held := make([]byte, b.length)
 	if _, err := io.ReadFull(q.r.Body, held); err != nil {
-		return nil, outcome(q.r, err)
+		return nil, door.BodyMissed(q.r, err)
 	}
 	if _, err := io.ReadFull(q.r.Body, make([]byte, 1)); err != io.EOF {
 		return nil, access.BodyNotSeen // more than the proxy said, or an end that is none
@@ -182,17 +180,6 @@ func (b *body) ReadBody(limit int64) ([]byte, access.Reason) {
 	_ = control.SetReadDeadline(time.Time{})
 	b.held = held
 	return held, access.Allowed
-}
-
-// outcome maps what ended the reading of a body.
-func outcome(r *http.Request, err error) access.Reason {
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return access.BodyTimeout
-	case r.Context().Err() != nil:
-		return access.ClientGone
-	}
-	return access.BodyNotSeen
 }
 
 // release gives memory and budget back.
